@@ -1,0 +1,189 @@
+"""Facts about endpoints and servers."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+
+from scanner.facts.field import internal, personal, public
+from scanner.model import Fact, Instant
+
+
+class Device(Fact, frozen=True, kw_only=True):
+    """One endpoint or server, whoever manages it."""
+
+    kind: ClassVar[str] = "device"
+    population: ClassVar[bool] = True
+
+    category: Annotated[
+        Literal["laptop", "desktop", "server", "mobile", "other"] | None, internal("What form it has.")
+    ] = None
+    external: Annotated[bool | None, internal("It belongs to another institution or to a person.")] = None
+    host_name: Annotated[str | None, internal("Name it gives itself; not an identity.")] = None
+    holder: Annotated[str | None, personal("Person it was issued to.")] = None
+
+
+class HardwareIdentity(Fact, frozen=True, kw_only=True):
+    """What anchors the identity of the device."""
+
+    kind: ClassVar[str] = "device"
+
+    anchor: Annotated[
+        Literal["none", "software_key", "tpm", "secure_enclave"] | None, internal("Where the identifying key lives.")
+    ] = None
+    tpm: Annotated[Literal["absent", "disabled", "ready"] | None, internal("State of a TPM.")] = None
+    serial: Annotated[str | None, personal("Serial number; an attribute, not an identity.")] = None
+
+
+class Enrolment(Fact, frozen=True, kw_only=True):
+    """How the device is managed."""
+
+    kind: ClassVar[str] = "device"
+
+    managed: Annotated[bool | None, internal("A management system controls it.")] = None
+    policy_assigned: Annotated[bool | None, internal("A compliance policy is assigned to it.")] = None
+    compliant: Annotated[bool | None, internal("The management system calls it compliant.")] = None
+    last_contact: Annotated[Instant | None, internal("When it last reported there.")] = None
+    repair: Annotated[
+        Literal["none", "reported", "automatic"] | None, internal("What happens when settings drift.")
+    ] = None
+
+
+class OperatingSystem(Fact, frozen=True, kw_only=True):
+    """The operating system and until when its maker repairs it."""
+
+    kind: ClassVar[str] = "device"
+
+    family: Annotated[
+        Literal["windows", "macos", "linux", "ios", "android", "other"] | None, public("Family of systems.")
+    ] = None
+    name: Annotated[str | None, internal("Product name.")] = None
+    version: Annotated[str | None, internal("Version or build.")] = None
+    supported_until: Annotated[Instant | None, public("End of security fixes as the maker states it.")] = None
+
+
+class Patching(Fact, frozen=True, kw_only=True):
+    """State of security updates."""
+
+    kind: ClassVar[str] = "device"
+
+    ever_patched: Annotated[bool | None, internal("False means that no update was ever installed.")] = None
+    last_patched: Annotated[Instant | None, internal("When an update was last installed.")] = None
+    pending_security: Annotated[int | None, internal("Security updates known and not installed.")] = None
+    restart_pending: Annotated[bool | None, internal("An update waits for a restart.")] = None
+
+
+class Volume(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One fixed volume that holds data."""
+
+    mount: Annotated[str | None, internal("Where it is mounted.")] = None
+    encrypted: Annotated[bool | None, internal("Its blocks are encrypted.")] = None
+    method: Annotated[str | None, internal("By what: luks2, bitlocker, filevault, none.")] = None
+
+
+class DiskEncryption(Fact, frozen=True, kw_only=True):
+    """Encryption of the fixed volumes."""
+
+    kind: ClassVar[str] = "device"
+
+    volumes: Annotated[list[Volume] | None, internal("Fixed volumes; empty means none.")] = None
+
+
+class HostFirewall(Fact, frozen=True, kw_only=True):
+    """The packet filter of the host itself."""
+
+    kind: ClassVar[str] = "device"
+
+    enabled: Annotated[bool | None, internal("A filter is active for every network profile.")] = None
+    inbound: Annotated[Literal["deny", "allow"] | None, internal("What happens to unlisted inbound traffic.")] = None
+    product: Annotated[str | None, internal("Which filter: nftables, windows, pf, none.")] = None
+
+
+class Protection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One protection product on a device."""
+
+    product: Annotated[str | None, internal("Name in the list of known products.")] = None
+    category: Annotated[Literal["antivirus", "edr"] | None, internal("What it does.")] = None
+    running: Annotated[bool | None, internal("Its sensor runs.")] = None
+    mode: Annotated[Literal["block", "audit", "passive"] | None, internal("What it does on a detection.")] = None
+    tamper_protection: Annotated[bool | None, internal("A local administrator cannot stop it.")] = None
+    signatures_at: Annotated[Instant | None, internal("Age of its signatures.")] = None
+
+
+class EndpointProtection(Fact, frozen=True, kw_only=True):
+    """Protection products seen on the device."""
+
+    kind: ClassVar[str] = "device"
+
+    products: Annotated[
+        list[Protection] | None, internal("Products seen; empty means none of the known list, seen with full rights.")
+    ] = None
+    known_list: Annotated[str | None, public("Version of the list of known products that was looked for.")] = None
+
+
+class SecureBoot(Fact, frozen=True, kw_only=True):
+    """Whether firmware lets only signed code start."""
+
+    kind: ClassVar[str] = "device"
+
+    state: Annotated[Literal["enabled", "disabled", "unsupported"] | None, internal("Firmware's own word.")] = None
+
+
+class LocalAdministrator(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One entry of the local administrators, without its name."""
+
+    category: Annotated[
+        Literal["built_in", "person", "shared", "service", "group"] | None, internal("Whom it serves.")
+    ] = None
+    enabled: Annotated[bool | None, internal("It may sign in.")] = None
+
+
+class LocalAdministrators(Fact, frozen=True, kw_only=True):
+    """Who administers the device itself."""
+
+    kind: ClassVar[str] = "device"
+
+    members: Annotated[list[LocalAdministrator] | None, internal("Entries; empty means none.")] = None
+    names: Annotated[list[str] | None, personal("Their names.")] = None
+
+
+class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One socket that waits for connections."""
+
+    transport: Annotated[Literal["tcp", "udp"] | None, internal("Transport protocol.")] = None
+    port: Annotated[int | None, internal("Port number.")] = None
+    reach: Annotated[Literal["loopback", "address", "any"] | None, internal("From where it can be reached.")] = None
+
+
+class Listeners(Fact, frozen=True, kw_only=True):
+    """Sockets that wait for connections."""
+
+    kind: ClassVar[str] = "device"
+
+    sockets: Annotated[list[Listener] | None, internal("Listening sockets; empty means none.")] = None
+
+
+class DeviceAccess(Fact, frozen=True, kw_only=True):
+    """How the device gets at resources and what that depends on."""
+
+    kind: ClassVar[str] = "device"
+
+    entry: Annotated[Literal["direct", "relay"] | None, internal("Directly, or only through a relay gateway.")] = None
+    relay_compliant: Annotated[bool | None, internal("The relay itself meets the internal baseline.")] = None
+    baseline_met: Annotated[bool | None, internal("Its own posture meets the internal baseline.")] = None
+    health_gate: Annotated[
+        Literal["none", "alternative", "at_join", "every_session"] | None,
+        internal("When device health is a condition; alternative means that a weaker grant also suffices."),
+    ] = None
+
+
+class LeakPrevention(Fact, frozen=True, kw_only=True):
+    """Leak prevention on the device."""
+
+    kind: ClassVar[str] = "device"
+
+    mode: Annotated[Literal["off", "test", "enforce"] | None, internal("What its policy does.")] = None
+    channels: Annotated[
+        list[str] | None, internal("Channels covered: mail, web, removable_storage, print, clipboard.")
+    ] = None
