@@ -1,0 +1,55 @@
+"""One spelling of JSON, so that equal content has equal bytes and equal digests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from scanner.model import iso
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, msgspec.Struct):
+        return msgspec.to_builtins(value, order="sorted", builtin_types=(datetime,))
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (frozenset, set)):
+        raise TypeError("a set has no order; sort it first")
+    raise TypeError(f"{type(value).__name__} has no canonical JSON")
+
+
+def _refuse_odd_keys(value: object) -> None:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"a key must be text, not {type(key).__name__}")
+            _refuse_odd_keys(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            _refuse_odd_keys(inner)
+
+
+def canonical_json(value: Any) -> bytes:
+    """Canonical JSON in UTF-8: keys sorted by code point, no spaces, text unescaped, floats by ``repr``.
+
+    Takes text, int, float, bool, None, mappings with text keys, lists, tuples, msgspec structs, and datetimes with a
+    zone (written in UTC with ``Z``). Raises ValueError for NaN, infinities, naive times and lone surrogates, and
+    TypeError for everything else: sets, Decimal, bytes, keys that are not text.
+    """
+    _refuse_odd_keys(value)
+    text = json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain
+    )
+    return text.encode("utf-8")
+
+
+def sha256_hex(content: bytes) -> str:
+    """SHA-256 of the bytes as 64 lower-case hex digits."""
+    return hashlib.sha256(content).hexdigest()
