@@ -1,0 +1,1 @@
+"""The baselines: guidelines as data, one folder of TOML each."""
