@@ -1,0 +1,1 @@
+"""Collectors: one source per module; read-only; they yield facts and gaps, never verdicts."""
