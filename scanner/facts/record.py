@@ -28,7 +28,7 @@ class LogDelivery(Fact, frozen=True, kw_only=True):
     carries: Annotated[
         list[str] | None,
         internal(
-            "What events carry: who, what, when, result, policy_decision, dynamic_attributes, privileged_operations, data_access."
+            "Of who, what, when, result, policy_decision, dynamic_attributes, privileged_operations, data_access."
         ),
     ] = None
 

@@ -1,0 +1,1 @@
+"""Facts from facts: pure functions over what the sources said."""
