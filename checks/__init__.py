@@ -1,0 +1,1 @@
+"""What must be true of an asset, pillar by pillar: pure statements over columns; no words, thresholds or clocks."""
