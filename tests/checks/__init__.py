@@ -1,0 +1,1 @@
+"""What each check says of small worlds."""
