@@ -1,0 +1,1 @@
+"""Pillar one: people, their accounts and how they prove who they are."""

@@ -1,0 +1,1 @@
+"""Checks of the identity pillar on small tables of rows."""
