@@ -1,0 +1,1 @@
+"""Checks of the device pillar on small tables of rows."""

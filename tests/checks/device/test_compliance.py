@@ -1,0 +1,122 @@
+"""Rows for 2-2: devices that are sound, and those that are only called compliant."""
+
+from __future__ import annotations
+
+from checks.device.compliance import (
+    compliance_policy_is_assigned_and_met,
+    fixed_volumes_are_encrypted,
+    host_firewall_denies_inbound,
+    operating_system_is_supported,
+    protection_signatures_are_fresh,
+    secure_boot_is_enabled,
+    security_updates_are_installed,
+)
+from scanner.model import Outcome
+from tests.checks.world import Case, ago, expected, verdicts
+
+OWN = {"Device.external": False}
+FOREIGN = {"Device.external": True}
+LAPTOP = OWN | {"Device.category": "laptop"}
+MOBILE = OWN | {"Device.category": "mobile"}
+SERVER = OWN | {"Device.category": "server"}
+
+
+def test_updates_are_installed_and_not_only_counted() -> None:
+    sound = OWN | {
+        "Patching.ever_patched": True,
+        "Patching.pending_security": 0,
+        "Patching.last_patched": ago(days=10),
+    }
+    cases: dict[str, Case] = {
+        "nothing pending, patched lately": (Outcome.PASS, sound),
+        "scan without fix": (Outcome.FAIL, sound | {"Patching.pending_security": 1}),
+        "nothing pending because nobody looked for months": (
+            Outcome.FAIL,
+            sound | {"Patching.last_patched": ago(days=31)},
+        ),
+        "never patched": (Outcome.FAIL, OWN | {"Patching.ever_patched": False, "Patching.pending_security": 0}),
+        "pending not seen (scan without login)": (Outcome.UNKNOWN, sound | {"Patching.pending_security": None}),
+        "nothing seen": (Outcome.UNKNOWN, OWN),
+        "foreign device": (Outcome.NA, FOREIGN | {"Patching.ever_patched": False}),
+    }
+    assert verdicts(security_updates_are_installed, cases, days=30) == expected(cases)
+
+
+def test_maker_still_repairs_the_system() -> None:
+    cases: dict[str, Case] = {
+        "for another year": (Outcome.PASS, OWN | {"OperatingSystem.supported_until": ago(days=-365)}),
+        "no longer": (Outcome.FAIL, OWN | {"OperatingSystem.supported_until": ago(days=1)}),
+        "not seen": (Outcome.UNKNOWN, OWN),
+        "foreign device": (Outcome.NA, FOREIGN | {"OperatingSystem.supported_until": ago(days=1)}),
+    }
+    assert verdicts(operating_system_is_supported, cases) == expected(cases)
+
+
+def test_compliant_without_a_policy_is_not_compliant() -> None:
+    met = OWN | {"Enrolment.policy_assigned": True, "Enrolment.compliant": True}
+    cases: dict[str, Case] = {
+        "assigned and met": (Outcome.PASS, met),
+        "compliant because no policy is assigned": (Outcome.FAIL, met | {"Enrolment.policy_assigned": False}),
+        "assigned, not met": (Outcome.FAIL, met | {"Enrolment.compliant": False}),
+        "assignment not seen": (Outcome.UNKNOWN, OWN | {"Enrolment.compliant": True}),
+        "foreign device": (Outcome.NA, FOREIGN | {"Enrolment.compliant": False}),
+    }
+    assert verdicts(compliance_policy_is_assigned_and_met, cases) == expected(cases)
+
+
+def test_every_fixed_volume_is_encrypted() -> None:
+    def volumes(*encrypted: bool | None) -> dict[str, object]:
+        return LAPTOP | {"DiskEncryption.volumes": [{"mount": "/", "encrypted": state} for state in encrypted]}
+
+    cases: dict[str, Case] = {
+        "all": (Outcome.PASS, volumes(True, True)),
+        "system volume only": (Outcome.FAIL, volumes(True, False)),
+        "none": (Outcome.FAIL, volumes(False)),
+        "one not read": (Outcome.UNKNOWN, volumes(True, None)),
+        "a laptop without any volume was not read": (Outcome.UNKNOWN, volumes()),
+        "volumes not seen": (Outcome.UNKNOWN, LAPTOP),
+        "server": (Outcome.NA, SERVER | {"DiskEncryption.volumes": []}),
+    }
+    assert verdicts(fixed_volumes_are_encrypted, cases) == expected(cases)
+
+
+def test_firewall_denies_what_nobody_listed() -> None:
+    on = SERVER | {"HostFirewall.enabled": True, "HostFirewall.inbound": "deny"}
+    cases: dict[str, Case] = {
+        "on and denying": (Outcome.PASS, on),
+        "on and allowing": (Outcome.FAIL, on | {"HostFirewall.inbound": "allow"}),
+        "off": (Outcome.FAIL, SERVER | {"HostFirewall.enabled": False}),
+        "default action not seen": (Outcome.UNKNOWN, SERVER | {"HostFirewall.enabled": True}),
+        "phone": (Outcome.NA, MOBILE | {"HostFirewall.enabled": False}),
+    }
+    assert verdicts(host_firewall_denies_inbound, cases) == expected(cases)
+
+
+def test_firmware_starts_signed_code_only() -> None:
+    cases: dict[str, Case] = {
+        "enabled": (Outcome.PASS, LAPTOP | {"SecureBoot.state": "enabled"}),
+        "disabled": (Outcome.FAIL, LAPTOP | {"SecureBoot.state": "disabled"}),
+        "unsupported": (Outcome.FAIL, LAPTOP | {"SecureBoot.state": "unsupported"}),
+        "not seen": (Outcome.UNKNOWN, LAPTOP),
+        "server": (Outcome.NA, SERVER),
+    }
+    assert verdicts(secure_boot_is_enabled, cases) == expected(cases)
+
+
+def test_signatures_of_a_running_product_are_fresh() -> None:
+    def products(*seen: dict[str, object]) -> dict[str, object]:
+        return LAPTOP | {"EndpointProtection.products": list(seen)}
+
+    fresh = {"running": True, "signatures_at": ago(days=1)}
+    stale = {"running": True, "signatures_at": ago(days=8)}
+    cases: dict[str, Case] = {
+        "fresh": (Outcome.PASS, products(fresh)),
+        "one fresh beside one stale": (Outcome.PASS, products(stale, fresh)),
+        "stale": (Outcome.FAIL, products(stale)),
+        "fresh, not running": (Outcome.FAIL, products(fresh | {"running": False})),
+        "no product": (Outcome.FAIL, products()),
+        "age not seen": (Outcome.UNKNOWN, products({"running": True})),
+        "products not seen": (Outcome.UNKNOWN, LAPTOP),
+        "phone": (Outcome.NA, MOBILE),
+    }
+    assert verdicts(protection_signatures_are_fresh, cases, days=7) == expected(cases)
