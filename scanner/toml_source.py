@@ -64,6 +64,11 @@ def dotted(path: KeyPath) -> str:
     return shown
 
 
+def has_control_character(text: str) -> bool:
+    """Whether the text holds a control character other than line feed and tab."""
+    return any(unicodedata.category(character) == "Cc" and character not in "\n\t" for character in text)
+
+
 def is_name(text: str) -> bool:
     """Whether it may name a thing: ASCII letters, digits, dot, underscore, hyphen; 1 to 64, no leading mark."""
     return _NAME.fullmatch(text) is not None
@@ -174,7 +179,7 @@ class Table:
         if not value.strip() and not empty:
             self.problem(key, "expected text, found an empty string")
             return False
-        if any(unicodedata.category(character) == "Cc" and character not in "\n\t" for character in value):
+        if has_control_character(value):
             self.problem(key, "holds a control character")
             return False
         return True
@@ -315,8 +320,14 @@ class Table:
         return self._child((key,), self._take(key, dict, required) or {})
 
     def expect_tables(self, key: str, *, required: bool = True) -> tuple[Table, ...]:
-        """An array of tables, as ``[[key]]`` makes it."""
+        """An array of at least one table, as ``[[key]]`` makes it."""
+        if isinstance(self.data.get(key), dict):
+            self._asked.add(key)
+            self.problem(key, "expected an array of tables, found a table", "write [[...]] with two brackets")
+            return ()
         values = self._take(key, list, required) or []
+        if key in self.data and self.data[key] == []:
+            self.problem(key, "expected at least one, found an empty list")
         for position, value in enumerate(values):
             if not isinstance(value, dict):
                 self.problem((key, position), f"expected a table, found {_found(value)}")
