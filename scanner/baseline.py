@@ -6,22 +6,24 @@ import dataclasses
 import importlib.resources
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from scanner.canonical import canonical_json, sha256_hex
 from scanner.column import Built, Check, ClaimError
-from scanner.errors import ConfigurationError, Problem, UnknownName, nearest
+from scanner.errors import ConfigurationError, EngineError, Problem, UnknownName, nearest
 from scanner.guideline import NAME_IN_SENTENCE, Baseline, Item, LevelText, Requirement, SceneText
 from scanner.model import Level, Pillar, RequirementKind, Scene, ServiceModel
 from scanner.result import Text
-from scanner.table import Document, Table
+from scanner.toml_lines import KeyPath
+from scanner.toml_source import Table, TomlSource, raise_problems
 
 __all__ = [
     "Baseline",
@@ -47,7 +49,8 @@ _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _ITEM = re.compile(r"[1-9]\d*-[1-9]\d*")
 _AGE = re.compile(r"([1-9]\d*)([dh])")
 _LADDER = tuple(level for level in Level if level is not Level.NONE)
-_KINDS = tuple(kind.value for kind in RequirementKind)
+_CLOUD = (ServiceModel.IAAS, ServiceModel.PAAS, ServiceModel.SAAS)
+EnumT = TypeVar("EnumT", bound=StrEnum)
 
 
 def shipped_baselines() -> tuple[str, ...]:
@@ -68,8 +71,9 @@ def parse_baseline(files: Mapping[str, bytes], registry_checks: Mapping[str, Che
     """The baseline in these files, names as in ``Baseline.files``; no file system. Raises ConfigurationError."""
     problems: list[Problem] = []
     baseline = _Reader(files, registry_checks, problems).read({})
-    if problems or baseline is None:
-        raise ConfigurationError(sorted(set(problems), key=lambda each: (each.file, each.line or 0, each.key)))
+    raise_problems(problems)
+    if baseline is None:
+        raise EngineError("a baseline could not be read, but nothing says why")
     return baseline
 
 
@@ -92,12 +96,42 @@ def _gather(id_or_path: str, beside: Path, chain: tuple[str, ...]) -> dict[str, 
         raise ConfigurationError([Problem(MAIN, None, "extends", f"the chain comes back to {id_or_path!r}")])
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml") and entry.is_file())
     files = {name: (folder / name).read_bytes() for name in names}
-    parent = Document(MAIN, files.get(MAIN, b""), []).root.raw("extends")
-    if isinstance(parent, str):
+    parent = _parent(files.get(MAIN, b""))
+    if parent is not None:
         here = folder if isinstance(folder, Path) else Path()
         for name, content in _gather(parent, here, (*chain, place)).items():
             files[PARENT + name] = content
     return files
+
+
+def _parent(content: bytes) -> str | None:
+    """What a main file says that it extends; None where it extends nothing or cannot be read."""
+    try:
+        parent = TomlSource(MAIN, content).data.get("extends")
+    except ConfigurationError:
+        return None
+    return parent if isinstance(parent, str) and parent else None
+
+
+class _Replaced(Table):
+    """A table some of whose keys are given by another one, of another file; problems are told where the key stands."""
+
+    def __init__(self, below: Table, above: Table) -> None:
+        super().__init__(below.source, below.path, {**below.data, **above.data}, below.problems)
+        self._above = above
+        self._below = below
+        below.words()
+        above.words()
+
+    def problem(self, keys: str | int | KeyPath, message: str, hint: str = "") -> None:
+        path = keys if isinstance(keys, tuple) else (keys,)
+        owner = self._above if path and path[0] in self._above.data else self._below
+        owner.problem(keys, message, hint)
+
+    def _child(self, path: KeyPath, data: Mapping[str, Any]) -> Table:
+        child = (self._above if path[0] in self._above.data else self._below)._child(path, data)
+        self._children.append(child)
+        return child
 
 
 class _Reader:
@@ -116,48 +150,61 @@ class _Reader:
         self.prefix = prefix
         self.words: Mapping[str, Text] = {}
         self.legend: Mapping[str, Text] = {}
-        self.replaced: dict[str, list[Table]] = {}
+        self.replaced: Mapping[str, Sequence[Table]] = {}
         self.addresses: set[str] = set()
         self.items: dict[str, Item] = {}
 
-    def _root(self, name: str) -> Table:
-        return Document(self.prefix + name, self.files[self.prefix + name], self.problems).root
+    def _open(self, name: str) -> Table | None:
+        try:
+            source = TomlSource(self.prefix + name, self.files[self.prefix + name])
+        except ConfigurationError as error:
+            self.problems.extend(error.problems)
+            return None
+        return source.table(self.problems)
 
     def read(self, replaced: Mapping[str, Sequence[Table]]) -> Baseline | None:
-        """The baseline; ``replaced`` holds, by address, tables whose keys win, the strongest first."""
-        self.replaced = {address: list(tables) for address, tables in replaced.items()}
+        """The baseline; ``replaced`` holds, by address, tables whose keys win, the strongest last."""
+        self.replaced = replaced
         if self.prefix + MAIN not in self.files:
             self.problems.append(Problem(self.prefix + MAIN, None, "", "is missing", "every baseline has one"))
             return None
-        main = self._root(MAIN)
-        if main.whole("schema_version") != 1:
-            main.problem("schema_version", "is not 1", "this ztgrade reads version 1")
-        return self._extending(main) if main.has("extends") else self._whole(main)
+        main = self._open(MAIN)
+        if main is None:
+            return None
+        main.expect_int("schema_version", minimum=1, maximum=1)
+        baseline = self._extending(main) if "extends" in main else self._whole(main)
+        main.close()
+        return baseline
 
     def _extending(self, main: Table) -> Baseline | None:
         """A baseline that only replaces parts of another."""
-        identity, version, extends = main.text("id"), main.text("version"), main.text("extends")
-        title, source = main.both("title"), main.both("source")
+        own: dict[str, Any] = {"id": main.expect_name("id"), "version": main.expect_str("version")}
+        extends = main.expect_str("extends")
+        texts: dict[str, Any] = {"title": main.expect_text("title"), "source": main.expect_text("source")}
+        layers: dict[str, list[Table]] = {}
         named: dict[str, Table] = {}
-        for row in main.tables("replace"):
-            address = row.text("requirement")
+        for row in main.expect_tables("replace"):
+            address = row.expect_str("requirement")
             if address in named:
                 row.problem("requirement", f"{address!r} is replaced twice")
-            named.setdefault(address, row)
-            self.replaced.setdefault(address, []).append(row.without("requirement"))
-        main.finish()
+            rest = {key: value for key, value in row.data.items() if key != "requirement"}
+            if not rest:
+                row.problem((), "replaces nothing", "name the keys that differ")
+            row.words()
+            named[address] = row
+            layers[address] = [Table(row.source, row.path, rest, row.problems)]
+        for address, stronger in self.replaced.items():
+            layers.setdefault(address, []).extend(stronger)
         reader = _Reader(self.files, self.checks, self.problems, self.prefix + PARENT)
-        parent = reader.read(self.replaced)
+        parent = reader.read(layers)
         self.addresses = reader.addresses
-        for address, row in named.items():
-            if parent and address not in reader.addresses:
-                hint = nearest(address, reader.addresses)
-                row.problem("requirement", f"there is no requirement {address!r}{hint}")
         if parent is None:
             return None
-        return dataclasses.replace(
-            parent, id=identity, version=version, extends=extends, title=title, source=source, **self._sealed()
-        )
+        for address, row in named.items():
+            if address not in reader.addresses:
+                hint = nearest(address, reader.addresses)
+                row.problem("requirement", f"there is no requirement {address!r}{hint}")
+        return dataclasses.replace(parent, **own, **texts, extends=extends, **self._sealed())
 
     def _sealed(self) -> dict[str, Any]:
         """Own files by their names below the prefix, with their digest."""
@@ -170,9 +217,9 @@ class _Reader:
 
     def _whole(self, main: Table) -> Baseline:
         """A baseline that stands by itself."""
-        identity = main.text("id")
-        self.words = {value: table.languages() for value, table in main.table("words").children()}
-        self.legend = {tag: table.languages() for tag, table in main.table("provenance").children()}
+        identity = main.expect_name("id")
+        self.words = self._texts(main.expect_table("words"))
+        self.legend = self._texts(main.expect_table("provenance"))
         for value in ALWAYS_SAID:
             if value not in self.words:
                 main.problem("words", f"lacks {value!r}", "every sentence may have to name it")
@@ -182,18 +229,18 @@ class _Reader:
         for name in sorted(self.files):
             rest = name.removeprefix(self.prefix)
             if name.startswith(self.prefix) and rest != MAIN and "/" not in rest:
-                self._pillar_file(self._root(rest))
+                self._read_items(rest)
         self._count(main)
-        baseline = Baseline(
+        return Baseline(
             id=identity,
-            version=main.text("version"),
-            title=main.both("title"),
-            source=main.both("source"),
+            version=main.expect_str("version"),
+            title=main.expect_text("title"),
+            source=main.expect_text("source"),
             items=MappingProxyType(dict(sorted(self.items.items(), key=lambda pair: _numbers(pair[0])))),
             gates=MappingProxyType(gates),
-            rule_version=main.text("rule_version"),
-            rule=main.both("rule"),
-            matrix=main.both("matrix"),
+            rule_version=main.expect_str("rule_version"),
+            rule=main.expect_text("rule"),
+            matrix=main.expect_text("matrix"),
             words=MappingProxyType(dict(self.words)),
             extends=None,
             guideline=identity,
@@ -203,207 +250,214 @@ class _Reader:
             provenance=MappingProxyType(dict(self.legend)),
             **self._sealed(),
         )
-        main.finish()
-        return baseline
 
-    def _complete(self, main: Table, key: str, wanted: Sequence[str], found: Sequence[str]) -> None:
+    @staticmethod
+    def _texts(table: Table) -> dict[str, Text]:
+        return {name: table.expect_text(name) for name in table.words()}
+
+    @staticmethod
+    def _complete(table: Table, key: str, wanted: Sequence[str], found: Container[str]) -> None:
         for name in wanted:
             if name not in found:
-                main.problem(key, f"lacks {name!r}")
+                table.problem(key, f"lacks {name!r}")
+
+    @staticmethod
+    def _members(table: Table, key: str, kind: type[EnumT]) -> dict[EnumT, Table]:
+        """Tables named for the words of an enum."""
+        found: dict[EnumT, Table] = {}
+        words = [member.value for member in kind]
+        for name, child in table.named_tables(key).items():
+            if name in words:
+                found[kind(name)] = child
+            else:
+                table.problem((key, name), f"there is no {kind.__name__.lower()} {name!r}{nearest(name, words)}")
+                child.words()
+        return found
 
     def _provenance(self, table: Table) -> str:
-        tag = table.text("provenance")
-        if tag and tag not in self.legend:
-            table.problem("provenance", f"there is no provenance {tag!r}{nearest(tag, self.legend)}")
-        return tag
+        return table.expect_word("provenance", self.legend, what="provenance")
 
     def _pillars(self, main: Table) -> dict[Pillar, Text]:
-        pillars: dict[Pillar, Text] = {}
-        table = main.table("pillars")
-        for name, child in table.children():
-            if pillar := table.word(name, name, Pillar):
-                pillars[pillar] = child.both("title")
-                child.finish()
-        self._complete(main, "pillars", list(Pillar), list(pillars))
+        pillars = {
+            pillar: child.expect_text("title") for pillar, child in self._members(main, "pillars", Pillar).items()
+        }
+        self._complete(main, "pillars", list(Pillar), pillars)
         return pillars
 
     def _levels(self, main: Table) -> tuple[dict[Level, LevelText], dict[Level, tuple[Requirement, ...]]]:
         levels: dict[Level, LevelText] = {}
         gates: dict[Level, tuple[Requirement, ...]] = {}
-        table = main.table("levels")
-        for name, child in table.children():
-            level = table.word(name, name, Level)
-            if level is None:
-                continue
-            levels[level] = LevelText(child.both("title"), child.both("says"), self._provenance(child))
-            gate = self._requirements(child, level.value)
-            if gate:
+        for level, child in self._members(main, "levels", Level).items():
+            levels[level] = LevelText(child.expect_text("title"), child.expect_text("says"), self._provenance(child))
+            if gate := self._requirements(child, level.value):
                 gates[level] = gate
-            child.finish()
-        self._complete(main, "levels", list(_LADDER), list(levels))
+        self._complete(main, "levels", _LADDER, levels)
         return levels, gates
 
     def _scenes(self, main: Table) -> dict[Scene, SceneText]:
         scenes: dict[Scene, SceneText] = {}
-        table = main.table("scenes")
-        for name, child in table.children():
-            scene = table.word(name, name, Scene)
-            if scene is None:
-                continue
-            worked = tuple(row.languages() for row in child.tables("worked"))
-            scenes[scene] = SceneText(
-                child.both("title"), child.both("rule"), self._provenance(child), worked, child.both_or_none("note")
+        for scene, child in self._members(main, "scenes", Scene).items():
+            worked = tuple(
+                Text(zh_tw=row.expect_str("zh-TW"), en=row.expect_str("en"))
+                for row in child.expect_tables("worked", required=False)
             )
-            child.finish()
-        self._complete(main, "scenes", list(Scene), list(scenes))
+            scenes[scene] = SceneText(
+                child.expect_text("title"),
+                child.expect_text("rule"),
+                self._provenance(child),
+                worked,
+                _text_or_none(child, "note"),
+            )
+        self._complete(main, "scenes", list(Scene), scenes)
         return scenes
 
     def _count(self, main: Table) -> None:
         """Whether as many items were read as the baseline says that it has, level by level."""
-        table = main.table("counts")
+        table = main.expect_table("counts")
         found = Counter(item.level for item in self.items.values())
         for level in _LADDER:
-            expected = table.whole(level.value)
+            expected = table.expect_int(level.value, minimum=0)
             if expected != found[level]:
                 table.problem(level.value, f"says {expected} items, but {found[level]} were read")
-        table.finish()
 
-    def _pillar_file(self, root: Table) -> None:
-        items = root.table("items")
-        for name, table in items.children():
-            if not _ITEM.fullmatch(name):
-                items.problem(name, f"{name!r} is no item id", "expected a form like 1-1")
-            elif name in self.items:
-                items.problem(name, f"item {name} stands in two files")
-            elif item := self._item(name, table):
-                self.items[name] = item
-        root.finish()
+    def _read_items(self, name: str) -> None:
+        root = self._open(name)
+        if root is None:
+            return
+        for identity, table in root.named_tables("items").items():
+            if not _ITEM.fullmatch(identity):
+                table.problem((), f"{identity!r} is no item id", "expected a form like 1-1")
+            if identity in self.items:
+                table.problem((), f"item {identity} stands in two files")
+            self.items.setdefault(identity, self._item(identity, table))
+        root.close()
 
-    def _item(self, name: str, table: Table) -> Item | None:
-        pillar, level = table.one_of("pillar", Pillar), table.one_of("level", Level)
-        listed = self._listed(table)
-        exercised = table.flag("exercised")
-        requires = self._requirements(table, name)
+    def _item(self, identity: str, table: Table) -> Item:
+        requires = self._requirements(table, identity)
+        exercised = table.expect_bool("exercised", False)
         kinds = {each.kind for requirement in requires for each in requirement.walk()}
         if not requires:
-            table.problem("requires", "is missing", "an item without a requirement could never be met")
+            table.problem((), "has no requirements", "an item without one could never be met")
         if exercised and RequirementKind.DRILL not in kinds:
             table.problem("exercised", "needs a drill among the requirements", "configuration alone never meets it")
-        words = {key: table.both(key) for key in ("function", "title", "says", "fix")}
-        provenance, note = self._provenance(table), table.both_or_none("note")
-        table.finish()
-        if pillar is None or level is None:
-            return None
+        level = table.expect_enum("level", Level)
+        if "level" in table and level is Level.NONE:
+            table.problem("level", "an item has a level", "expected I, II, III or IV")
         return Item(
-            id=name,
-            pillar=pillar,
+            id=identity,
+            pillar=table.expect_enum("pillar", Pillar),
             level=level,
-            provenance=provenance,
-            listed=listed,
+            function=table.expect_text("function"),
+            title=table.expect_text("title"),
+            says=table.expect_text("says"),
+            fix=table.expect_text("fix"),
+            provenance=self._provenance(table),
+            listed=self._listed(table),
             exercised=exercised,
             requires=requires,
-            note=note,
-            **words,
+            note=_text_or_none(table, "note"),
         )
 
-    def _listed(self, table: Table) -> Mapping[ServiceModel, bool] | None:
-        if not table.has("matrix"):
+    @staticmethod
+    def _listed(table: Table) -> Mapping[ServiceModel, bool] | None:
+        if "matrix" not in table:
             return None
-        matrix = table.table("matrix")
-        row = matrix.table("listed")
-        listed: dict[ServiceModel, bool] = {}
-        for name in row.names():
-            model = row.word(name, name, ServiceModel)
-            value = row.flag(name)
-            if model:
-                listed[model] = value
-        self._complete(
-            matrix, "listed", [model for model in ServiceModel if model is not ServiceModel.ON_PREMISES], list(listed)
-        )
-        matrix.finish()
-        return MappingProxyType(listed)
+        row = table.expect_table("matrix").expect_table("listed")
+        return MappingProxyType({model: row.expect_bool(model.value) for model in _CLOUD})
 
     def _requirements(self, table: Table, owner: str) -> tuple[Requirement, ...]:
-        return tuple(requirement for row in table.tables("requires") if (requirement := self._requirement(row, owner)))
+        rows = table.expect_tables("requires", required=False)
+        return tuple(found for row in rows if (found := self._requirement(row, owner)))
 
     def _requirement(self, row: Table, owner: str) -> Requirement | None:
-        slug = row.text("slug")
+        slug = row.expect_str("slug")
+        address = f"{owner}/{slug}"
         if slug and not _SLUG.fullmatch(slug):
             row.problem("slug", f"is {slug!r}", "expected lower-case words joined by hyphens")
-        address = f"{owner}/{slug}"
         if slug and address in self.addresses:
             row.problem("slug", f"{address} stands there twice")
         self.addresses.add(address)
-        table = row.under(self.replaced.get(address, ()))
-        table.has("slug")
-        chosen = [kind for kind in _KINDS if table.has(kind)]
+        table = row
+        for layer in self.replaced.get(address, ()):
+            table = _Replaced(table, layer)
+        found = self._of_kind(table, owner, address, slug)
+        if table is not row:
+            table.expect_str("slug")
+            table.close()
+        return found
+
+    def _of_kind(self, table: Table, owner: str, address: str, slug: str) -> Requirement | None:
+        chosen = [kind for kind in RequirementKind if kind.value in table]
         if len(chosen) != 1:
             found = " and ".join(chosen) or "no kind of requirement"
-            table.problem("", f"has {found}", f"expected exactly one of {', '.join(_KINDS)}")
+            table.problem((), f"has {found}", f"expected exactly one of {', '.join(RequirementKind)}")
+            table.words()
             return None
-        kind = RequirementKind(chosen[0])
-        says, fix = table.both("says"), table.both("fix")
+        (kind,) = chosen
+        plain = Requirement(address, slug, kind, table.expect_text("says"), table.expect_text("fix"))
         if kind is RequirementKind.CHECK:
-            return self._check(table, Requirement(address, slug, kind, says, fix))
-        branches: tuple[Requirement, ...] = ()
-        asks: Text | None = None
+            return self._check(table, plain)
         if kind is RequirementKind.ANY_OF:
-            rows = table.tables("any_of")
-            branches = tuple(branch for each in rows if (branch := self._requirement(each, owner)))
+            rows = table.expect_tables("any_of")
             if len(rows) < 2:
                 table.problem("any_of", f"has {len(rows)} branches", "expected two or more")
-        else:
-            asks = table.both("asks")
-            if not table.flag(kind.value):
-                table.problem(kind.value, "is not true", "leave the key out or say true")
-        table.finish()
-        return Requirement(address, slug, kind, says, fix, asks=asks, branches=branches)
+            branches = tuple(branch for row in rows if (branch := self._requirement(row, owner)))
+            return dataclasses.replace(plain, branches=branches)
+        if not table.expect_bool(kind.value):
+            table.problem(kind.value, "is not true", "leave the key out or say true")
+        return dataclasses.replace(plain, asks=table.expect_text("asks"))
 
-    def _check(self, table: Table, requirement: Requirement) -> Requirement | None:
-        name = table.text("check")
-        need = table.number("need", 1.0)
-        if not 0 < need <= 1:
+    def _check(self, table: Table, plain: Requirement) -> Requirement | None:
+        need = table.expect_float("need", 1.0, maximum=1.0)
+        if need <= 0:
             table.problem("need", f"is {need}", "expected a share above 0 and up to 1")
-        age = _AGE.fullmatch(table.text("max_age"))
-        if age is None and table.raw("max_age"):
-            table.problem("max_age", f"is {table.raw('max_age')!r}", "expected a form like 7d or 24h")
-        because = table.both_or_none("because")
-        known = self.checks.get(name)
-        if known is None:
-            if name:
-                table.problem("check", f"there is no check {name!r}{nearest(name, self.checks)}")
+        max_age = self._max_age(table)
+        because = _text_or_none(table, "because")
+        name = table.expect_word("check", self.checks, what="check")
+        if name not in self.checks:
+            table.words()
             return None
+        known = self.checks[name]
         parameters = self._parameters(table, known)
-        table.finish()
-        if parameters is None:
-            return None
-        built = self._built(table, known, parameters)
+        built = self._built(table, known, parameters) if len(parameters) == len(known.parameters) else None
         if built and because:
             self._sentence(table, because, built)
-        count, unit = age.groups() if age else ("0", "d")
         return dataclasses.replace(
-            requirement,
+            plain,
             check=name,
             need=need,
-            max_age=timedelta(days=int(count)) if unit == "d" else timedelta(hours=int(count)),
+            max_age=max_age,
             parameters=MappingProxyType(parameters),
             because=because,
         )
 
-    def _parameters(self, table: Table, known: Check[Any]) -> dict[str, Any] | None:
-        """The check's parameters as the table gives them; None where one is missing or of another type."""
+    @staticmethod
+    def _max_age(table: Table) -> timedelta:
+        value = table.expect_str("max_age")
+        age = _AGE.fullmatch(value)
+        if age is None:
+            if value:
+                table.problem("max_age", f"is {value!r}", "expected a form like 7d or 24h")
+            return timedelta(0)
+        return timedelta(days=int(age[1])) if age[2] == "d" else timedelta(hours=int(age[1]))
+
+    @staticmethod
+    def _parameters(table: Table, known: Check[Any]) -> dict[str, Any]:
+        """The check's parameters as far as the table gives them rightly."""
         parameters: dict[str, Any] = {}
-        for parameter, kind in known.parameters.items():
-            if not table.has(parameter):
-                table.problem("", f"lacks {parameter}", f"{known.id} needs it")
+        for name, kind in known.parameters.items():
+            value = table.expect_raw(name)
+            if name not in table:
+                table.problem((), f"{name!r} is missing", f"{known.id} needs it")
                 continue
             try:
-                parameters[parameter] = msgspec.convert(table.raw(parameter), kind)
+                parameters[name] = msgspec.convert(value, kind)
             except msgspec.ValidationError as error:
-                table.problem(parameter, f"is {table.raw(parameter)!r}", str(error))
-        return parameters if len(parameters) == len(known.parameters) else None
+                table.problem(name, f"{value!r} does not suit {known.id}", str(error))
+        return parameters
 
-    def _built(self, table: Table, known: Check[Any], parameters: Mapping[str, Any]) -> Built | None:
+    @staticmethod
+    def _built(table: Table, known: Check[Any], parameters: Mapping[str, Any]) -> Built | None:
         try:
             return known.build(PROOF_AT, parameters)
         except ClaimError as error:
@@ -411,19 +465,23 @@ class _Reader:
             return None
 
     def _sentence(self, table: Table, because: Text, built: Built) -> None:
-        """Whether a sentence names only what the check shows, and every value it may name has words."""
+        """Whether a sentence names only what the check shows, and every value that it may name has words."""
         for language, sentence in (("zh-TW", because.zh_tw), ("en", because.en)):
-            names = NAME_IN_SENTENCE.findall(sentence)
-            if "{" in NAME_IN_SENTENCE.sub("", sentence) or "}" in NAME_IN_SENTENCE.sub("", sentence):
-                table.problem("because", f"{language}: a brace that encloses no name", "expected {name}")
-            for name in names:
+            place = ("because", language)
+            rest = NAME_IN_SENTENCE.sub("", sentence)
+            if "{" in rest or "}" in rest:
+                table.problem(place, "a brace that encloses no name", "expected {name}")
+            for name in NAME_IN_SENTENCE.findall(sentence):
                 if name not in built.shows:
-                    hint = nearest(name, built.shows)
-                    table.problem("because", f"{language}: the check shows no {name!r}{hint}")
+                    table.problem(place, f"the check shows no {name!r}{nearest(name, built.shows)}")
                     continue
                 for word in sorted((built.shows[name].words or frozenset()) - set(self.words)):
-                    table.problem("because", f"{{{name}}} may be {word!r}, which has no words", f"add [words.{word}]")
+                    table.problem(place, f"{{{name}}} may be {word!r}, which has no words", f"add words.{word}")
 
 
-def _numbers(item: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in item.split("-"))
+def _text_or_none(table: Table, key: str) -> Text | None:
+    return table.expect_text(key) if key in table else None
+
+
+def _numbers(identity: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", identity))
