@@ -1,0 +1,1 @@
+"""Pillar three: segments, paths and the devices that join them."""

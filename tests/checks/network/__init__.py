@@ -1,0 +1,1 @@
+"""Checks of the network pillar on small tables of rows."""
