@@ -1,0 +1,1 @@
+"""Pillar four: applications, the rights inside them and how they are built."""

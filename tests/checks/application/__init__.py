@@ -1,0 +1,1 @@
+"""Checks of the application pillar on small tables of rows."""
