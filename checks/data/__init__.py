@@ -1,0 +1,1 @@
+"""Pillar five: stores of data, the ways in and the ways out."""

@@ -1,0 +1,1 @@
+"""Checks of the data pillar on small tables of rows."""
