@@ -109,9 +109,7 @@ class Evidence:
         Otherwise losing all of it would also lose the knowledge that the source ever had a say.
         """
         return sorted(
-            source
-            for source, targets in self.by_source.items()
-            if any(fact in target.promises for target in targets)
+            source for source, targets in self.by_source.items() if any(fact in target.promises for target in targets)
         )
 
     def files(self, source: str, fact: str) -> list[tuple[ReadTarget, Path]]:
@@ -199,9 +197,10 @@ class Evidence:
     def closed(self, source: str, fact: str, max_age: timedelta) -> bool:
         """Whether the source's listing of the fact is complete, fresh, and agrees with the rows seen."""
         targets = self.by_source.get(source, [])
-        return bool(targets) and all(self._target_closed(target, fact, max_age) for target in targets)
+        return bool(targets) and all(self.target_closed(target, fact, max_age) for target in targets)
 
-    def _target_closed(self, target: ReadTarget, fact: str, max_age: timedelta) -> bool:
+    def target_closed(self, target: ReadTarget, fact: str, max_age: timedelta) -> bool:
+        """The same for one target."""
         if target.folder is None or not target.complete:
             return False
         counted = [census for census in target.censuses if census.fact == fact]
@@ -254,9 +253,7 @@ class Evidence:
 
 def connect(threads: int | None = None) -> duckdb.DuckDBPyConnection:
     """An embedded engine whose sessions think in UTC and that loads nothing from outside."""
-    connection = duckdb.connect(
-        config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-    )
+    connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = false")
     if threads is not None:

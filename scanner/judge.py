@@ -290,7 +290,10 @@ def touched_by(built: Iterable[Built]) -> dict[type[Fact], frozenset[str]]:
 
 
 def use_sql(
-    population: Population, uses: Mapping[str, Built], max_age: timedelta, precedence: Mapping[str, Sequence[str]],
+    population: Population,
+    uses: Mapping[str, Built],
+    max_age: timedelta,
+    precedence: Mapping[str, Sequence[str]],
     roster: str | None = None,
 ) -> str:
     """SQL that judges uses of one maximum age over a population; what ``ztgrade sql`` prints."""

@@ -1,0 +1,152 @@
+"""Why an outcome is unknown, and what a check saw: read back from the same relations that were judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from scanner.column import Built, column_name
+from scanner.evidence import identifier, judged_fields, quoted
+from scanner.judge import Judged, Population, Use, Voice, conflict_sql, touched_by, use_sql, voices, world_sql
+from scanner.model import Fact, GapWhy, Outcome
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Assets for which a field was not known where some use of it stayed unknown."""
+
+    fact: str
+    field: str
+    why: GapWhy
+    count: int
+    example: str
+    sources: tuple[str, ...]
+
+
+def _built(uses: Sequence[Use], as_of: datetime, errors: Mapping[str, str]) -> dict[str, tuple[Use, Built]]:
+    return {use.id: (use, use.check.build(as_of, use.parameters)) for use in uses if use.id not in errors}
+
+
+def _why(voices_of: Sequence[Voice], info_conflict: str, name: str) -> str:
+    """SQL of the reason for a null field: conflict, stale, or unseen."""
+    stale = " OR ".join(f"({voice.present} AND NOT {voice.fresh})" for voice in voices_of if voice.join) or "false"
+    conflict = info_conflict or "false"
+    return (
+        f"CASE WHEN world.{name} IS NOT NULL THEN NULL WHEN {conflict} THEN {quoted(GapWhy.CONFLICT.value)} "
+        f"WHEN {stale} THEN {quoted(GapWhy.STALE.value)} ELSE {quoted(GapWhy.UNSEEN.value)} END"
+    )
+
+
+def missing(
+    judged: Judged, as_of: datetime, precedence: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[Missing, frozenset[str]]]:
+    """Every field whose absence left some use unknown, with the ids of the uses that touch it."""
+    population, evidence = judged.population, judged.population.evidence
+    built = _built(judged.uses, as_of, judged.errors)
+    for max_age in sorted({use.max_age for use, _ in built.values()}):
+        group = {use_id: claim for use_id, (use, claim) in built.items() if use.max_age == max_age}
+        unknown = " OR ".join(f"{identifier(use_id)} = {Outcome.UNKNOWN.code}" for use_id in group)
+        evidence.connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE unknowns AS SELECT id, asset FROM {judged.table} WHERE {unknown}"
+        )
+        row = evidence.connection.execute("SELECT count(*) FROM unknowns").fetchone()
+        if row is None or not row[0]:
+            continue
+        touched = touched_by(group.values())
+        world = world_sql(population, touched, max_age, precedence, "unknowns")
+        for fact in sorted(touched, key=lambda item: item.__name__):
+            order = precedence.get(fact.__name__)
+            sources = evidence.promising(fact.__name__) if order is None else list(order)
+            speaking = voices(evidence, fact.__name__, population.fact.kind, sources, max_age)
+            joins = " ".join(voice.join for voice in speaking if voice.join)
+            for info in judged_fields(fact):
+                if info.name not in touched[fact]:
+                    continue
+                users = frozenset(
+                    use_id for use_id, claim in group.items() if (fact, info.name) in claim.touched.fields
+                )
+                column = identifier(column_name(fact.__name__, info.name))
+                why = _why(speaking, conflict_sql(speaking, info), column)
+                concerned = " OR ".join(f"findings.{identifier(use)} = {Outcome.UNKNOWN.code}" for use in sorted(users))
+                query = (
+                    f"SELECT why, count(*), min(asset) FROM (SELECT roster.asset, {why} AS why "
+                    f"FROM unknowns AS roster JOIN ({world}) AS world ON world.id = roster.id "
+                    f"JOIN {judged.table} AS findings ON findings.id = roster.id {joins} WHERE {concerned}) "
+                    "WHERE why IS NOT NULL GROUP BY why ORDER BY why"
+                )
+                for reason, n, example in evidence.connection.execute(query).fetchall():
+                    yield (
+                        Missing(fact.__name__, info.name, GapWhy(reason), int(n), str(example), tuple(sources)),
+                        users,
+                    )
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What one use saw of one asset."""
+
+    asset: str
+    outcome: Outcome
+    shows: Mapping[str, Any]
+    fields: Mapping[str, Any]
+    """``Fact.field`` to the value that was judged; None where it was not known."""
+    observed_at: datetime | None
+    why: tuple[str, ...]
+
+
+def shown(
+    population: Population,
+    use: Use,
+    as_of: datetime,
+    precedence: Mapping[str, Sequence[str]],
+    where: str = "true",
+    limit: int | None = None,
+) -> Iterator[Shown]:
+    """Outcome, shown values and judged fields of a use, asset by asset in order; ``where`` is SQL over ``outcome``.
+
+    Built on demand: nothing of this is stored, all of it follows from the collections.
+    """
+    evidence = population.evidence
+    built = use.check.build(as_of, use.parameters)
+    judged = use_sql(population, {use.id: built}, use.max_age, precedence)
+    touched: dict[type[Fact], set[str]] = {fact: set(names) for fact, names in touched_by([built]).items()}
+    for column in built.shows.values():
+        for fact, name in column.touched.fields:
+            touched.setdefault(fact, set()).add(name)
+    frozen = {fact: frozenset(names) for fact, names in touched.items()}
+    world = world_sql(population, frozen, use.max_age, precedence)
+    names = [(fact, name) for fact in sorted(frozen, key=lambda f: f.__name__) for name in sorted(frozen[fact])]
+    joins, reasons, times = [], [], []
+    for fact in sorted(frozen, key=lambda item: item.__name__):
+        order = precedence.get(fact.__name__)
+        sources = evidence.promising(fact.__name__) if order is None else list(order)
+        speaking = voices(evidence, fact.__name__, population.fact.kind, sources, use.max_age)
+        joins += [voice.join for voice in speaking if voice.join]
+        times += [f"{voice.alias}.observed_at" for voice in speaking if voice.join]
+        for info in judged_fields(fact):
+            if info.name in frozen[fact]:
+                name = identifier(column_name(fact.__name__, info.name))
+                reasons.append(_why(speaking, conflict_sql(speaking, info), name))
+    oldest = f"least({', '.join(times)})" if times else "CAST(NULL AS TIMESTAMP)"
+    values = ", ".join(f"world.{identifier(column_name(fact.__name__, name))}" for fact, name in names)
+    why = f"[{', '.join(reasons)}]" if reasons else "[]"
+    query = (
+        f"SELECT roster.asset, judged.{identifier(use.id)} AS outcome, {oldest} AS observed_at, {why} AS why"
+        f"{', ' + values if values else ''} FROM {population.table} AS roster "
+        f"JOIN ({judged}) AS judged ON judged.id = roster.id JOIN ({world}) AS world ON world.id = roster.id "
+        f"{' '.join(joins)} WHERE {where} ORDER BY roster.asset{f' LIMIT {int(limit)}' if limit is not None else ''}"
+    )
+    rows = evidence.connection.execute(query).fetchall()
+    outcomes = list(Outcome)
+    scalar = {name: column for name, column in built.shows.items() if len(column.touched.fields) == 1}
+    for asset, code, moment, whys, *rest in rows:
+        fields = {f"{fact.__name__}.{name}": value for (fact, name), value in zip(names, rest, strict=True)}
+        shows: dict[str, Any] = {}
+        for label, column in scalar.items():
+            ((fact, field_name),) = column.touched.fields
+            shows[label] = fields[f"{fact.__name__}.{field_name}"]
+        outcome = outcomes[int(code)]
+        found = tuple(sorted({str(item) for item in whys if item})) if outcome is Outcome.UNKNOWN else ()
+        yield Shown(str(asset), outcome, shows, fields, moment, found)
