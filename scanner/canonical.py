@@ -44,9 +44,7 @@ def canonical_json(value: Any) -> bytes:
     TypeError for everything else: sets, Decimal, bytes, keys that are not text.
     """
     _refuse_odd_keys(value)
-    text = json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain
-    )
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain)
     return text.encode("utf-8")
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import msgspec
 
 from scanner.errors import SealError
-from scanner.model import Census, Gap, Instant, Origin, SourceIdentity
+from scanner.model import Census, Gap, Instant, Origin, SourceIdentity, iso
 from scanner.result import CollectionRef, GapRow
-from scanner.seal import Verification, verify
+from scanner.seal import Verification, verify, verify_folder
+from scanner.statement import Digests
 
 SCHEMA_VERSION = 1
 
@@ -63,9 +64,12 @@ class Collection:
         """Read every byte again and compare it with the seal."""
         return verify(self.path, trust=trust)
 
-    def whole(self) -> Collection:
-        """Itself, after verifying; raises SealError where a file, the manifest or the statement was altered."""
-        verification = self.verify()
+    def whole(self, known: Digests | None = None) -> Collection:
+        """Itself, after verifying; raises SealError where a file, the manifest or the statement was altered.
+
+        ``known`` remembers digests between calls that read the same files.
+        """
+        verification = verify_folder(self.path, None, {} if known is None else known)[0]
         problems = list(verification.problems)
         if verification.root != self.root:
             problems.append(f"{self.path}: sealed as {verification.root}, expected {self.root}")
@@ -81,7 +85,7 @@ class Collection:
             source=meta.source,
             collector=meta.collector,
             origin=meta.origin,
-            collected_at=meta.finished_at.isoformat().replace("+00:00", "Z"),
+            collected_at=iso(meta.finished_at),
             complete=meta.complete,
             facts=sum(meta.facts.values()),
             gaps=meta.gaps,
