@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,14 +12,15 @@ from pathlib import Path
 from scanner import registry
 from scanner.access import Restraint, TargetAccess
 from scanner.collection import Collection
-from scanner.errors import StoreError, UnknownName
-from scanner.institution import Credential, Estate
-from scanner.model import Collector, GapWhy, Origin, Target, utc
-from scanner.pacing import CredentialLedger, Pace, Slots, Stop
+from scanner.errors import LoginRefused, ReadError, StoreError
+from scanner.institution import Estate
+from scanner.model import Collector, GapWhy, Target, utc
+from scanner.pacing import CredentialLedger, Halted, Pace, Slots, Stop
 from scanner.progress import Progress, ReadState, Silent, Summary
-from scanner.reading import Ending, Reading, ending_of
+from scanner.reading import Ending, Reading
 from scanner.redaction import Redactor
 from scanner.secret import resolve
+from scanner.selection import chosen_targets, ledger_names, origin_of
 from scanner.store import CollectionWriter, Store, Writer
 
 LOOK_SECONDS = 0.1
@@ -73,21 +75,6 @@ def collect(
     return [sealed[target.name] for target in wanted if target.name in sealed]
 
 
-def chosen_targets(estate: Estate, names: Sequence[str] | None) -> list[Target]:
-    """The named targets in the order of the estate; the name of an inventory stands for all its rows.
-
-    Raises UnknownName with the nearest valid name.
-    """
-    if names is None:
-        return list(estate.targets.values())
-    inventories = {name.partition("/")[0] for name in estate.targets if "/" in name}
-    for name in names:
-        if name not in estate.targets and name not in inventories:
-            raise UnknownName("target", name, {*estate.targets, *inventories})
-    wanted = set(names)
-    return [target for name, target in estate.targets.items() if wanted & {name, name.partition("/")[0]}]
-
-
 def promised(target: Target, collector: Collector) -> frozenset[str]:
     """Fact types expected of a target: those the estate names, or else those the collector names.
 
@@ -102,22 +89,39 @@ def promised(target: Target, collector: Collector) -> frozenset[str]:
         return asked or frozenset(registry.facts())
 
 
-def origin_of(target: Target) -> Origin:
-    """Where the facts of a target come from: the source itself, captures of it, or somebody who supplied files."""
-    if target.collector == "import":
-        return Origin.SUPPLIED
-    return Origin.LIVE if target.captures is None else Origin.CAPTURE
+def _ending_of(error: BaseException, redactor: Redactor) -> Ending:
+    """The ending for what escaped a collector: its type and its message, without secrets and without a traceback."""
+    try:
+        message = redactor.detail(str(error))
+    except Exception:
+        message = "(its message cannot be shown)"
+    if isinstance(error, ReadError):
+        return Ending(ReadState.LOST, error.why, message or type(error).__name__)
+    name = redactor.detail(type(error).__name__)
+    return Ending(ReadState.LOST, GapWhy.ERROR, f"{name}: {message}" if message else name)
+
+
+def _read(reading: Reading, redactor: Redactor) -> Ending:
+    """Read to the end, whatever the end is: nothing that a collector raises may end the run, not even SystemExit."""
+    try:
+        reading.stream()
+        ending = Ending(ReadState.READ)
+    except Halted:
+        ending = reading.halted_ending()
+    except BaseException as error:
+        if isinstance(error, LoginRefused):
+            reading.access.count(error)
+        ending = _ending_of(error, redactor)
+    close = getattr(reading.records, "close", None)
+    if callable(close):
+        with suppress(BaseException):  # its own tidying up must not hide why reading ended
+            close()
+    return reading.halted_ending() if reading.access.halted else ending
 
 
 def _resolved(estate: Estate, name: str) -> tuple[str | None, str]:
     credential = registry.find("credential", name, estate.credentials)
     return credential.user, resolve(credential.reference, estate.path.parent)
-
-
-def _ledger_names(credentials: Mapping[str, Credential]) -> Mapping[str, str]:
-    """One name per account: credentials with the same user and reference are refused and stopped as one."""
-    first: dict[tuple[str | None, str], str] = {}
-    return {name: first.setdefault((held.user, held.reference), name) for name, held in credentials.items()}
 
 
 class _Run:
@@ -136,7 +140,7 @@ class _Run:
         self._collectors = collectors
         self._restraint = restraint
         self._grace = grace_seconds
-        self._ledger_names = _ledger_names(estate.credentials)
+        self._ledger_names = ledger_names(estate.credentials)
         self._slots = Slots(estate.caps.parallel, estate.caps.per_credential, estate.caps.per_site)
         self._running: list[Reading] = []
         self._wake = threading.Event()
@@ -199,9 +203,9 @@ class _Run:
         self._running.append(reading)
         self._restraint.progress.started(target.name)
         try:
-            reading.start()
+            reading.start(lambda begun: _read(begun, self._restraint.redactor))
         except RuntimeError as error:  # the machine has no thread left
-            reading.ending = ending_of(error, self._restraint.redactor)
+            reading.ending = _ending_of(error, self._restraint.redactor)
             reading.done = True
         return True
 
@@ -241,10 +245,7 @@ class _Run:
         return reading.access.expired and now > reading.access.deadline + self._grace
 
     def _seal(self, reading: Reading) -> None:
-        ending = reading.ending
-        if ending is None:
-            ending = reading.halted_ending()
-            ending = replace(ending, detail=f"{ending.detail}; it did not answer and was left behind")
+        ending = reading.ending or reading.lost_ending()
         try:
             recorder = reading.recorder
             for gap in reading.closing_gaps(ending):
@@ -253,7 +254,7 @@ class _Run:
         except (StoreError, OSError):
             raise
         except Exception as error:
-            ending = ending_of(error, self._restraint.redactor)
+            ending = _ending_of(error, self._restraint.redactor)
             ending = replace(ending, detail=f"what was read could not be stored: {ending.detail}")
             collection = self._gaps_only(reading, ending)
         self._sealed[reading.target.name] = collection

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scanner import registry
-from scanner.collect import chosen_targets, origin_of, promised
+from scanner.collect import promised
 from scanner.institution import Estate
 from scanner.model import Collector, Origin
 from scanner.redaction import printable
+from scanner.selection import chosen_targets, origin_of
 
 
 @dataclass(frozen=True)

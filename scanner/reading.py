@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -13,7 +12,7 @@ import msgspec
 
 from scanner.access import TargetAccess
 from scanner.collection import Collection
-from scanner.errors import LoginRefused, ReadError, StoreError
+from scanner.errors import StoreError
 from scanner.model import Capture, Census, Collector, Fact, Gap, GapWhy, Record, SourceIdentity, Target
 from scanner.pacing import Halted
 from scanner.progress import REPORT_EVERY, Progress, ReadState
@@ -52,18 +51,6 @@ class Ending:
             yield Gap(fact=fact, why=self.why, detail=self.detail)
 
 
-def ending_of(error: BaseException, redactor: Redactor) -> Ending:
-    """The ending for what escaped a collector: its type and its message, without secrets and without a traceback."""
-    try:
-        message = redactor.detail(str(error))
-    except Exception:
-        message = "(its message cannot be shown)"
-    if isinstance(error, ReadError):
-        return Ending(ReadState.LOST, error.why, message or type(error).__name__)
-    name = redactor.detail(type(error).__name__)
-    return Ending(ReadState.LOST, GapWhy.ERROR, f"{name}: {message}" if message else name)
-
-
 class Reading:
     """Runs one collector over one target.
 
@@ -93,6 +80,7 @@ class Reading:
         self.done = False
         self.ending: Ending | None = None
         self.fault: StoreError | OSError | None = None
+        self.records: Iterable[Record] = ()
         self._redactor = redactor
         self._progress = progress
         self._wake = wake
@@ -104,9 +92,20 @@ class Reading:
         self._strange = 0
         self._first_strange = ""
 
-    def start(self) -> None:
-        """Begin; a thread that hangs cannot be ended, so it must not keep the process alive either."""
-        threading.Thread(target=self._run, name=f"read {self.target.name}", daemon=True).start()
+    def start(self, read: Callable[[Reading], Ending]) -> None:
+        """Begin; ``read`` calls ``stream`` and turns whatever escapes it into an ending.
+
+        A thread that hangs cannot be ended, so it must not keep the process alive either.
+        """
+
+        def run() -> None:
+            try:
+                self.ending = read(self)
+            finally:
+                self.done = True
+                self._wake()
+
+        threading.Thread(target=run, name=f"read {self.target.name}", daemon=True).start()
 
     def leave(self) -> None:
         """Let nothing more of this thread in."""
@@ -120,6 +119,13 @@ class Reading:
             seconds = self.target.timeout_seconds
             return Ending(ReadState.TIMED_OUT, GapWhy.UNREACHABLE, f"not finished within {seconds} seconds")
         return Ending(ReadState.STOPPED, GapWhy.TRUNCATED, "the run was stopped before it was finished")
+
+    def lost_ending(self) -> Ending:
+        """The ending of a thread that gave none: it hangs, or the machine ended it."""
+        if self.done:
+            return Ending(ReadState.LOST, GapWhy.ERROR, "its thread ended without a word")
+        halted = self.halted_ending()
+        return replace(halted, detail=f"{halted.detail}; it did not answer and was left behind")
 
     def closing_gaps(self, ending: Ending) -> Iterator[Gap]:
         """A gap for each promised fact type that would otherwise vanish."""
@@ -135,36 +141,13 @@ class Reading:
         for fact in sorted(self.promises - self._seen - self._finished):
             yield Gap(fact=fact, why=GapWhy.UNSEEN, detail="the collector ended without a word about it")
 
-    def _run(self) -> None:
-        ending: Ending | None = None
-        try:
-            self._stream()
-            ending = self.halted_ending() if self.access.halted else Ending(ReadState.READ)
-        except Halted:
-            ending = self.halted_ending()
-        except LoginRefused as refusal:
-            self.access.count(refusal)
-            ending = ending_of(refusal, self._redactor)
-        except BaseException as error:
-            # Nothing that a collector raises may end the run, not even what asks the interpreter to exit.
-            ending = self.halted_ending() if self.access.halted else ending_of(error, self._redactor)
-        finally:
-            self.ending = ending
-            self.done = True
-            self._wake()
-
-    def _stream(self) -> None:
-        records = self.collector.read(self.access)
-        try:
-            for record in records:
-                for clean in self._cleaned(record):
-                    self._keep(clean)
-                self.access.heed()
-        finally:
-            close = getattr(records, "close", None)
-            if callable(close):
-                with suppress(BaseException):  # its own tidying up must not hide why reading ended
-                    close()
+    def stream(self) -> None:
+        """Take the records as they come; raises what the collector raises, and Halted."""
+        self.records = self.collector.read(self.access)
+        for record in self.records:
+            for clean in self._cleaned(record):
+                self._keep(clean)
+            self.access.heed()
 
     def _cleaned(self, record: Any) -> Iterator[Record]:
         sound = _sound(record)

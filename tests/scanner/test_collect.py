@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from scanner.collect import collect
-from scanner.collection import Collection
+from scanner.collection import Collection, gaps
 from scanner.errors import (
     AccessDenied,
     LoginRefused,
@@ -27,6 +27,8 @@ from scanner.facts import SignIn, User
 from scanner.institution import Caps, Credential
 from scanner.model import Access, Capture, Gap, GapWhy, Origin, Record, Target
 from scanner.progress import ReadState, Silent, Summary
+from scanner.reading import Ending, Reading
+from scanner.store import Store
 from tests.scanner.pretend import AT, FakeTime, PretendStore, Recorder, Told, census, estate, target
 
 Read = Callable[[Access], Iterable[Any]]
@@ -782,3 +784,40 @@ def test_a_summary_is_told_for_every_target(house: House) -> None:
         "b": (ReadState.LOST, {"User": 1}, 1),
     }
     assert house.summary("b").line == "b: lost, 1 facts, 1 gaps, 0.0 s: no route"
+
+
+def test_a_thread_that_ends_without_a_word_is_an_error_and_not_a_stop(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(self: Reading, read: Callable[[Reading], Ending]) -> None:
+        self.done = True
+
+    monkeypatch.setattr(Reading, "start", start)
+    (collection,) = house.collect({"a": healthy})
+
+    assert collection.meta.complete
+    assert house.recorder("a").gaps()["User"] == ("error", "its thread ended without a word")
+
+
+def test_a_machine_without_threads_left_is_an_error_of_each_target(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(self: Reading, read: Callable[[Reading], Ending]) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(Reading, "start", start)
+    house.collect({"a": healthy, "b": healthy})
+
+    assert house.recorder("b").gaps()["User"] == ("error", "RuntimeError: can't start new thread")
+
+
+def test_a_run_against_the_store_on_disk_seals_what_verifies(house: House, tmp_path: Path) -> None:
+    told = Told({"a": healthy, "b": raising(AccessDenied("no right"))})
+    with Store.open(tmp_path / "store", create=True) as store:
+        collections = collect(
+            estate([target("a"), target("b")]), store, collectors={"told": told}, clock=house.time.clock
+        )
+
+        assert [held.whole().meta.facts for held in collections] == [{"SignIn": 1, "User": 1}, {"User": 1}]
+        assert [(gap.fact, gap.why) for gap in gaps(collections[1])] == [("SignIn", GapWhy.DENIED)]
+        assert [held.root for held in store.collections()] and all(held.meta.complete for held in collections)
