@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import checks
-from scanner.column import Check, ColumnType, fields_of
+from scanner.column import Built, Check, ColumnType, fields_of
 from scanner.model import Outcome, Pillar
 from tests.checks.world import AS_OF
 from tests.checks.worlds import Worlds, enumerate_worlds
@@ -45,23 +45,30 @@ LONGEST = 16
 """Lines of a check at most, with decorator and docstring."""
 
 
+@cache
 def modules() -> list[ModuleType]:
     """Every module under checks, packages left out."""
     found = pkgutil.walk_packages(checks.__path__, "checks.")
     return [importlib.import_module(module.name) for module in found if not module.ispkg]
 
 
+@cache
 def all_checks() -> dict[str, Check[Any]]:
     """Every check by its id."""
     return {item.id: item for module in modules() for item in vars(module).values() if isinstance(item, Check)}
 
 
+def built_of(name: str) -> Built:
+    """The claim of a check with the parameters of this test."""
+    item = all_checks()[name]
+    return item.build(AS_OF, {parameter: PARAMETERS[parameter] for parameter in item.parameters})
+
+
 @cache
 def worlds_of(name: str) -> Worlds:
     """The small worlds of a check, judged once for all laws."""
-    item = all_checks()[name]
-    parameters = {parameter: PARAMETERS[parameter] for parameter in item.parameters}
-    return enumerate_worlds(item.build(AS_OF, parameters), parameters)
+    parameters = {parameter: PARAMETERS[parameter] for parameter in all_checks()[name].parameters}
+    return enumerate_worlds(built_of(name), parameters)
 
 
 each_check = pytest.mark.parametrize("name", sorted(all_checks()))
@@ -87,8 +94,7 @@ def test_nothing_seen_is_unknown(name: str) -> None:
 
 @each_check
 def test_each_outcome_is_reached(name: str) -> None:
-    item = all_checks()[name]
-    built = item.build(AS_OF, {parameter: PARAMETERS[parameter] for parameter in item.parameters})
+    built = built_of(name)
     conditional = {Outcome.NA} if built.applies.touched.fields else set()
     reached = set(worlds_of(name).outcomes.values())
     assert reached == {Outcome.PASS, Outcome.FAIL, Outcome.UNKNOWN} | conditional
@@ -108,8 +114,7 @@ def test_every_field_decides_somewhere(name: str) -> None:
 
 @each_check
 def test_what_is_judged_can_be_shown_under_its_own_name(name: str) -> None:
-    item = all_checks()[name]
-    built = item.build(AS_OF, {parameter: PARAMETERS[parameter] for parameter in item.parameters})
+    built = built_of(name)
     judged = {
         field for fact, field in built.holds.touched.fields if fields_of(fact)[field].type is not ColumnType.STRUCT_LIST
     }
@@ -162,6 +167,15 @@ def test_a_module_imports_the_vocabulary_and_nothing_else(module: ModuleType) ->
     assert imported <= ALLOWED_IMPORTS
     called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     assert not called & {"open", "eval", "exec", "print", "__import__", "input"}
+
+
+@each_module
+def test_a_module_has_a_mirrored_test_that_names_its_checks(module: ModuleType) -> None:
+    _, *path = module.__name__.split(".")
+    names = {item.function.__name__ for item in vars(module).values() if isinstance(item, Check)}
+    mirror = Path(__file__).parent.joinpath(*path[:-1], f"test_{path[-1]}.py")
+    told = mirror.read_text(encoding="utf-8") if names else ""
+    assert {name for name in names if f"verdicts({name}, cases" in told} == names
 
 
 def test_each_item_of_the_guideline_has_one_module() -> None:

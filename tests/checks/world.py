@@ -52,7 +52,7 @@ def evaluate(built: Built, rows: Sequence[Row]) -> list[Outcome]:
     """Outcome of each row, in order, by one query over one wide table and its exploded child tables."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        world = _wide_table(connection, built, rows)
+        world = load(connection, built, rows)
         for item in built.touched.quantified:
             world = _with_quantified(connection, world, item)
         frame = nw.from_native(world).select("n", applies=built.applies.expr, holds=built.holds.expr)
@@ -68,7 +68,8 @@ def _outcome(applies: bool | None, holds: bool | None) -> Outcome:
     return Outcome.PASS if holds else Outcome.FAIL
 
 
-def _wide_table(connection: duckdb.DuckDBPyConnection, built: Built, rows: Sequence[Row]) -> duckdb.DuckDBPyRelation:
+def load(connection: duckdb.DuckDBPyConnection, built: Built, rows: Sequence[Row]) -> duckdb.DuckDBPyRelation:
+    """Table ``world``: the number of the row as ``n``, then every field that the claim touches."""
     shape: dict[str, Any] = {"n": "BIGINT"}
     for fact, name in sorted(built.touched.fields, key=lambda pair: (pair[0].__name__, pair[1])):
         shape[column_name(fact.__name__, name)] = _shape(fields_of(fact)[name])

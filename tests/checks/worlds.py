@@ -65,13 +65,13 @@ def _pool(info: FieldInfo, text: str, spans: list[timedelta]) -> list[Any]:
         case ColumnType.BOOLEAN:
             return [None, True, False]
         case ColumnType.INTEGER:
-            literals = {int(digits) for digits in re.findall(r"(?<=[<>=] )\d+", bare)}
-            return [None, *sorted({literal + step for literal in literals for step in (-1, 0, 1)})]
+            numbers = {int(digits) for digits in re.findall(r"(?<=[<>=] )\d+", bare)}
+            return [None, *sorted({number + step for number in numbers for step in (-1, 0, 1)})]
         case ColumnType.TEXT:
             return [None, *sorted(info.words or {*words, "a", "b"})]
         case ColumnType.TIME:
-            literals = [datetime.fromisoformat(word).astimezone(UTC) for word in _TIME.findall(text)]
-            edges = {AS_OF, *literals, *(AS_OF - span for span in spans)}
+            moments = [datetime.fromisoformat(word).astimezone(UTC) for word in _TIME.findall(text)]
+            edges = {AS_OF, *moments, *(AS_OF - span for span in spans)}
             return [None, *sorted(edge + step * _SECOND for edge in edges for step in (-1, 0, 1))]
         case ColumnType.TEXT_LIST:
             ones = [[word] for word in [*words, "other"]]

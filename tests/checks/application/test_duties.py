@@ -9,7 +9,7 @@ from checks.application.duties import (
     roles_are_separated,
 )
 from scanner.model import Outcome
-from tests.checks.world import Case, expected, verdicts
+from tests.checks.world import Case, Row, expected, verdicts
 
 
 def test_privilege_has_an_account_of_its_own() -> None:
@@ -28,7 +28,7 @@ def test_privilege_has_an_account_of_its_own() -> None:
 
 
 def test_privileged_roles_are_held_apart() -> None:
-    def roles(*listed: dict[str, object], by: str | None = "application") -> dict[str, object]:
+    def roles(*listed: Row, by: str | None = "application") -> dict[str, object]:
         return {"Entitlements.exported_by": by, "Entitlements.roles": list(listed)}
 
     ordinary = {"privileged": False, "also_ordinary": 40, "approved_apart": False}

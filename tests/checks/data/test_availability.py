@@ -8,7 +8,7 @@ from checks.data.availability import (
     store_survives_local_failure,
 )
 from scanner.model import Outcome
-from tests.checks.world import Case, ago, expected, verdicts
+from tests.checks.world import Case, Row, ago, expected, verdicts
 
 
 def test_store_goes_on_when_a_unit_fails() -> None:
@@ -22,7 +22,7 @@ def test_store_goes_on_when_a_unit_fails() -> None:
 
 
 def test_backup_survives_site_and_administrators() -> None:
-    def copies(*listed: dict[str, object]) -> dict[str, object]:
+    def copies(*listed: Row) -> dict[str, object]:
         return {"Backup.copies": list(listed)}
 
     sound = {"method": "backup", "place": "other_site", "same_administrators": False}

@@ -12,7 +12,7 @@ from checks.device.compliance import (
     security_updates_are_installed,
 )
 from scanner.model import Outcome
-from tests.checks.world import Case, ago, expected, verdicts
+from tests.checks.world import Case, Row, ago, expected, verdicts
 
 OWN = {"Device.external": False}
 FOREIGN = {"Device.external": True}
@@ -104,7 +104,7 @@ def test_firmware_starts_signed_code_only() -> None:
 
 
 def test_signatures_of_a_running_product_are_fresh() -> None:
-    def products(*seen: dict[str, object]) -> dict[str, object]:
+    def products(*seen: Row) -> dict[str, object]:
         return LAPTOP | {"EndpointProtection.products": list(seen)}
 
     fresh = {"running": True, "signatures_at": ago(days=1)}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from checks.device.threat_protection import detection_blocks_and_cannot_be_stopped
 from scanner.model import Outcome
-from tests.checks.world import Case, expected, verdicts
+from tests.checks.world import Case, Row, expected, verdicts
 
 SERVER = {"Device.external": False, "Device.category": "server"}
 
 
 def test_sensor_blocks_and_stays_on() -> None:
-    def products(*seen: dict[str, object]) -> dict[str, object]:
+    def products(*seen: Row) -> dict[str, object]:
         return SERVER | {"EndpointProtection.products": list(seen)}
 
     sensor = {"category": "edr", "running": True, "mode": "block", "tamper_protection": True}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from checks.network.encryption import directory_demands_signing, every_hop_is_encrypted, management_is_encrypted
 from scanner.model import Outcome
-from tests.checks.world import Case, expected, verdicts
+from tests.checks.world import Case, Row, expected, verdicts
 
 
 def test_every_leg_is_encrypted_to_a_verified_peer() -> None:
-    def path(*hops: dict[str, object], cleartext: bool | None = False) -> dict[str, object]:
+    def path(*hops: Row, cleartext: bool | None = False) -> dict[str, object]:
         return {"AccessPath.hops": list(hops), "AccessPath.cleartext_entry": cleartext}
 
     modern = {"tls": "1.3", "verified": True}

@@ -9,10 +9,10 @@ from checks.network.segmentation import (
     rules_carry_traffic,
 )
 from scanner.model import Outcome
-from tests.checks.world import Case, ago, expected, verdicts
+from tests.checks.world import Case, Row, ago, expected, verdicts
 
 
-def rules(*listed: dict[str, object]) -> dict[str, object]:
+def rules(*listed: Row) -> dict[str, object]:
     return {"SegmentPolicy.rules": list(listed)}
 
 
