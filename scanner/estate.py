@@ -16,7 +16,7 @@ from scanner.canonical import canonical_json, sha256_hex
 from scanner.csv_source import read_rows
 from scanner.errors import ConfigurationError, Problem, nearest
 from scanner.facts import FACTS
-from scanner.institution import Approver, Caps, Credential, Estate, Selector, System
+from scanner.institution import Approver, Caps, Credential, Estate, Selector, System, key_fault
 from scanner.model import Level, Scene, ServiceModel, Target
 from scanner.result import Text
 from scanner.secret import reference_fault
@@ -40,8 +40,8 @@ __all__ = [
 MAIN = "estate.toml"
 """Name under which the estate file itself is sealed, whatever it is called on disk."""
 
-PATH_OPTIONS = ("supplier_key",)
-"""Target options that name a file: its bytes belong to the estate, its path is resolved against the estate file."""
+KEY_OPTIONS = ("supplier_key",)
+"""Target options that name a public key: the file is sealed with the estate, and the option becomes its PEM."""
 
 SECRET_OPTIONS = frozenset(
     {"api_key", "client_secret", "community", "passphrase", "passwd", "password", "private_key", "secret", "token"}
@@ -227,12 +227,11 @@ class _Reading:
         for name in table.words():
             if name in SECRET_OPTIONS:
                 table.problem(name, "a secret stands in [credentials.NAME], by reference", "remove it here")
-            elif name in PATH_OPTIONS:
+            elif name in KEY_OPTIONS:
                 text = table.expect_str(name)
                 content = self._pull(table, name, text) if text else None
-                if content is not None:
-                    self._key_identity(table, name, content)
-                options[name] = str(self._path.parent / text)
+                if content is not None and self._key_identity(table, name, content):
+                    options[name] = content[content.index(b"-----BEGIN") :].decode("utf-8", "replace")
             else:
                 options[name] = table.data[name]
         return options
@@ -311,7 +310,7 @@ class _Reading:
         kind = self._kinds.get(population, "")
 
         def of_kind(wanted: str) -> Callable[[str], str | None]:
-            return lambda key: _key_fault(key, wanted)
+            return lambda key: key_fault(key, wanted)
 
         def criterion(key: str, valid: Callable[[str], str | None] | None = None) -> tuple[str, ...]:
             return table.expect_list(key, valid=valid) if key in table else table.expect_list(key, ())
@@ -344,7 +343,7 @@ class _Reading:
             return ()
         lines: dict[str, int] = {}
         for line, row in read_rows(file, content, ("asset",), ("note",), self.problems):
-            fault = _key_fault(row["asset"], kind)
+            fault = key_fault(row["asset"], kind)
             if row["asset"] in lines:
                 fault = f"stands on line {lines[row['asset']]} already"
             if fault:
@@ -368,6 +367,9 @@ class _Reading:
         if b"PRIVATE KEY" in content:
             table.problem(key, "a private key where a public key belongs", "take it away and give the public half")
             return None
+        if content.count(b"-----BEGIN") > 1:
+            table.problem(key, "holds more than one key", "one key, one approver")
+            return None
         try:
             if isinstance(load_pem_public_key(content), Ed25519PublicKey):
                 return key_id(content)
@@ -383,15 +385,6 @@ class _Reading:
             per_credential=table.expect_int("per_credential", usual.per_credential, minimum=1, maximum=256),
             per_site=table.expect_int("per_site", usual.per_site, minimum=1, maximum=256),
         )
-
-
-def _key_fault(key: str, kind: str) -> str | None:
-    parts = key.split(":", 2)
-    if len(parts) != 3 or not all(part.strip() for part in parts):
-        return f"{key!r} is not an asset key, {kind or 'kind'}:source:key"
-    if kind and parts[0] != kind:
-        return f"{key!r} is of kind {parts[0]!r}, expected {kind!r}"
-    return None
 
 
 def _network_fault(text: str) -> str | None:

@@ -21,9 +21,10 @@ class Credential:
 
 @dataclass(frozen=True)
 class Selector:
-    """Assets of one population: those that any of ``sources`` lists and that meet every criterion given.
+    """Assets of one population: those that any of ``sources`` says meet any of the criteria given.
 
-    ``sources`` empty means the sources that define the population; a criterion with several values is met by any.
+    ``sources`` empty means the sources that define the population. ``networks`` are CIDR, ``hosts`` globs over host
+    names, ``tags`` are name=value, ``accounts``, ``directories`` and ``listed`` are asset keys.
     """
 
     sources: tuple[str, ...] = ()
@@ -101,3 +102,13 @@ class Estate:
     def sources(self) -> frozenset[str]:
         """Names of all sources that targets stand for."""
         return frozenset(target.source for target in self.targets.values())
+
+
+def key_fault(key: str, kind: str = "") -> str | None:
+    """What is wrong with an asset key, ``kind:source:key``, of the kind where one is given; None where nothing is."""
+    parts = key.split(":", 2)
+    if len(parts) != 3 or not all(part.strip() for part in parts):
+        return f"{key!r} is not an asset key, {kind or 'kind'}:source:key"
+    if kind and parts[0] != kind:
+        return f"{key!r} is of kind {parts[0]!r}, expected {kind!r}"
+    return None
