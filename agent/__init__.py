@@ -1,1 +1,1 @@
-"""The endpoint agent: looks at one host with the standard library and psutil; it never judges and runs no code sent to it."""
+"""The endpoint agent: looks at one host with the standard library and psutil; never judges, never runs sent code."""

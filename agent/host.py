@@ -1,0 +1,330 @@
+"""The port through which probes look at a host, and the real host behind it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import psutil
+
+LARGEST_FILE = 16 * 1024 * 1024
+PIECE = 64 * 1024
+LARGEST_OUTPUT = 16 * 1024 * 1024
+PATIENCE = 5
+"""Seconds that one command may take."""
+_SYSTEMS = {"linux": "linux", "win32": "windows", "darwin": "macos"}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended: exit status, standard output and standard error as text."""
+
+    status: int
+    output: str
+    errors: str
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process: its number, its name, and its program file where that may be seen."""
+
+    pid: int
+    name: str
+    program: str | None
+
+
+@dataclass(frozen=True)
+class BoundSocket:
+    """One socket that waits: ``tcp`` or ``udp``, its local address and port."""
+
+    transport: str
+    address: str
+    port: int
+
+
+class Host(Protocol):
+    """All that a probe may ask; methods raise FileNotFoundError, PermissionError or OSError as the system does."""
+
+    @property
+    def system(self) -> str:
+        """``linux``, ``windows``, ``macos`` or another name."""
+
+    def now(self) -> datetime:
+        """The time in UTC."""
+
+    def privileged(self) -> bool:
+        """Whether the agent runs as root or as an elevated administrator."""
+
+    def read_file(self, path: str) -> bytes:
+        """The file's bytes, at most 16 MiB; a larger file raises OSError."""
+
+    def read_end(self, path: str, size: int) -> bytes:
+        """At most the last ``size`` bytes of the file."""
+
+    def lines(self, path: str) -> Iterator[str]:
+        """The file line by line as text, for files that may be large."""
+
+    def listdir(self, path: str) -> list[str]:
+        """Sorted names in a directory."""
+
+    def exists(self, path: str) -> bool:
+        """Whether the path exists; PermissionError where that may not be known."""
+
+    def readlink(self, path: str) -> str:
+        """Where a link points."""
+
+    def modified(self, path: str) -> datetime:
+        """When the file was last written, in UTC."""
+
+    def device_number(self, path: str) -> str:
+        """``major:minor`` of a block device file."""
+
+    def same_file(self, one: str, other: str) -> bool:
+        """Whether two paths lead to one file."""
+
+    def run(self, argv: Sequence[str]) -> Ran:
+        """Run an absolute command without a shell, LC_ALL=C, at most 5 seconds (TimeoutError)."""
+
+    def run_lines(self, argv: Sequence[str]) -> Iterator[str]:
+        """Run as `run` does, and give the output line by line; OSError where the command ends with a failure."""
+
+    def registry(self, key: str, name: str) -> Any:
+        """A value below HKEY_LOCAL_MACHINE; FileNotFoundError where there is none."""
+
+    def host_name(self) -> str:
+        """Name that the host gives itself."""
+
+    def addresses(self) -> list[str]:
+        """Sorted IP addresses of its interfaces, loopback and link-local ones left out."""
+
+    def processes(self) -> list[Process]:
+        """Every process that may be seen."""
+
+    def services(self) -> Mapping[str, bool]:
+        """Windows services by lower-case name, and whether each runs."""
+
+    def sockets(self) -> list[BoundSocket]:
+        """Sockets that wait; not used on Linux, where /proc/net is cheaper."""
+
+    def clock_status(self) -> int:
+        """Status bits of the kernel clock, adjtimex(2)."""
+
+    def local_time(self, naive: datetime) -> datetime:
+        """The moment of a local wall-clock time, in UTC."""
+
+
+class ThisHost:
+    """The host on which the agent runs."""
+
+    @property
+    def system(self) -> str:
+        """See `Host`."""
+        return _SYSTEMS.get(sys.platform, sys.platform)
+
+    def now(self) -> datetime:
+        """See `Host`."""
+        return datetime.now(UTC)
+
+    def privileged(self) -> bool:
+        """See `Host`."""
+        if sys.platform == "win32":
+            return bool(ctypes.windll.shell32.IsUserAnAdmin())
+        return os.geteuid() == 0
+
+    def read_file(self, path: str) -> bytes:
+        """See `Host`."""
+        pieces, size = [], 0
+        with open(path, "rb", buffering=0) as stream:
+            # In pieces, since the kernel sets aside as much memory as one read of a file in /proc/sys asks for.
+            while piece := stream.read(PIECE):
+                pieces.append(piece)
+                size += len(piece)
+                if size > LARGEST_FILE:
+                    raise OSError(f"{path} is larger than {LARGEST_FILE} bytes")
+        return b"".join(pieces)
+
+    def read_end(self, path: str, size: int) -> bytes:
+        """See `Host`."""
+        with open(path, "rb") as stream:
+            stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, stream.tell() - size))
+            return stream.read(size)
+
+    def lines(self, path: str) -> Iterator[str]:
+        """See `Host`."""
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            yield from stream
+
+    def listdir(self, path: str) -> list[str]:
+        """See `Host`."""
+        return sorted(os.listdir(path))
+
+    def exists(self, path: str) -> bool:
+        """See `Host`."""
+        try:
+            os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
+
+    def readlink(self, path: str) -> str:
+        """See `Host`."""
+        return os.readlink(path)
+
+    def modified(self, path: str) -> datetime:
+        """See `Host`."""
+        return datetime.fromtimestamp(int(os.stat(path).st_mtime), UTC)
+
+    def device_number(self, path: str) -> str:
+        """See `Host`."""
+        number = os.stat(path).st_rdev
+        return f"{os.major(number)}:{os.minor(number)}"
+
+    def same_file(self, one: str, other: str) -> bool:
+        """See `Host`."""
+        return os.path.samestat(os.stat(one), os.stat(other))
+
+    def run(self, argv: Sequence[str]) -> Ran:
+        """See `Host`."""
+        try:
+            done = subprocess.run(
+                _absolute(argv),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=PATIENCE,
+                env=_environment(),
+                cwd=os.sep,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise TimeoutError(f"{argv[0]} took longer than {PATIENCE} s") from error
+        if len(done.stdout) > LARGEST_OUTPUT:
+            raise OSError(f"{argv[0]} wrote more than {LARGEST_OUTPUT} bytes")
+        return Ran(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+
+    def run_lines(self, argv: Sequence[str]) -> Iterator[str]:
+        """See `Host`."""
+        with subprocess.Popen(
+            _absolute(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_environment(),
+            cwd=os.sep,
+            encoding="utf-8",
+            errors="replace",
+        ) as child:
+            alarm = threading.Timer(PATIENCE, child.kill)
+            alarm.start()
+            try:
+                yield from child.stdout or ()
+            finally:
+                alarm.cancel()
+        if child.returncode != 0:
+            raise OSError(f"{argv[0]} ended with status {child.returncode}")
+
+    def registry(self, key: str, name: str) -> Any:
+        """See `Host`."""
+        if sys.platform != "win32":
+            raise FileNotFoundError("only Windows has a registry")
+        import winreg
+
+        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, key, 0, winreg.KEY_READ | winreg.KEY_WOW64_64KEY) as handle:
+            return winreg.QueryValueEx(handle, name)[0]
+
+    def host_name(self) -> str:
+        """See `Host`."""
+        return socket.gethostname()
+
+    def addresses(self) -> list[str]:
+        """See `Host`."""
+        found = set()
+        for entries in psutil.net_if_addrs().values():
+            for entry in entries:
+                if entry.family in {socket.AF_INET, socket.AF_INET6}:
+                    address = entry.address.split("%", 1)[0].lower()
+                    if not address.startswith(("127.", "fe80:", "169.254.")) and address != "::1":
+                        found.add(address)
+        return sorted(found)
+
+    def processes(self) -> list[Process]:
+        """See `Host`."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                with process.oneshot():
+                    name = process.name()
+                    try:
+                        program = process.exe() or None
+                    except psutil.AccessDenied:
+                        program = None
+            except psutil.Error:
+                continue
+            found.append(Process(process.pid, name, program))
+        return found
+
+    def services(self) -> Mapping[str, bool]:
+        """See `Host`."""
+        if sys.platform != "win32":
+            return {}
+        return {service.name().lower(): service.status() == "running" for service in psutil.win_service_iter()}
+
+    def sockets(self) -> list[BoundSocket]:
+        """See `Host`."""
+        try:
+            connections = psutil.net_connections(kind="inet")
+        except psutil.AccessDenied as error:
+            raise PermissionError("sockets of others may not be seen") from error
+        found = []
+        for one in connections:
+            stream = one.type == socket.SOCK_STREAM
+            if one.laddr and (one.status == psutil.CONN_LISTEN if stream else not one.raddr):
+                found.append(BoundSocket("tcp" if stream else "udp", one.laddr.ip, one.laddr.port))
+        return found
+
+    def clock_status(self) -> int:
+        """See `Host`."""
+        if sys.platform != "linux":
+            raise FileNotFoundError("only Linux has adjtimex")
+
+        class Timex(ctypes.Structure):
+            """The head of struct timex; the rest is room for what the kernel writes."""
+
+            _fields_ = (
+                ("modes", ctypes.c_uint),
+                ("offset", ctypes.c_long),
+                ("freq", ctypes.c_long),
+                ("maxerror", ctypes.c_long),
+                ("esterror", ctypes.c_long),
+                ("status", ctypes.c_int),
+                ("rest", ctypes.c_char * 256),
+            )
+
+        timex = Timex()
+        if ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex)) < 0:
+            raise OSError(ctypes.get_errno(), "adjtimex")
+        return int(timex.status)
+
+    def local_time(self, naive: datetime) -> datetime:
+        """See `Host`."""
+        return naive.astimezone(UTC)
+
+
+def _absolute(argv: Sequence[str]) -> list[str]:
+    if not os.path.isabs(argv[0]):
+        raise ValueError("a command is given by its absolute path")
+    return list(argv)
+
+
+def _environment() -> dict[str, str]:
+    environment = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    if sys.platform == "win32":
+        environment["SYSTEMROOT"] = os.environ.get("SYSTEMROOT", r"C:\Windows")
+    return environment

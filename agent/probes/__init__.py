@@ -1,0 +1,56 @@
+"""The probes in the order in which a report shows them, and the one way to run them."""
+
+from __future__ import annotations
+
+from agent.host import Host
+from agent.probes import (
+    administrators,
+    boot,
+    disk_encryption,
+    endpoint_protection,
+    host_firewall,
+    host_identity,
+    listeners,
+    log_forwarding,
+    operating_system,
+    patching,
+    time_sync,
+)
+from agent.section import DENIED, ERROR, SEEN, CannotLook, Probe, Section, moment, refuse_odd_values
+
+PROBES: tuple[Probe, ...] = (
+    host_identity.PROBE,
+    operating_system.PROBE,
+    patching.PROBE,
+    disk_encryption.PROBE,
+    host_firewall.PROBE,
+    endpoint_protection.PROBE,
+    boot.PROBE,
+    administrators.PROBE,
+    listeners.PROBE,
+    time_sync.PROBE,
+    log_forwarding.PROBE,
+)
+
+
+def observe(probe: Probe, host: Host) -> Section:
+    """Run one probe; whatever it could not do becomes the section's status, never an exception."""
+    observed_at = moment(host.now())
+    try:
+        seen = probe.look(host)
+        refuse_odd_values(dict(seen.values))
+    except CannotLook as reason:
+        status, detail = reason.status, str(reason)
+    except PermissionError as error:
+        status, detail = DENIED, f"{error.filename or ''} {error.strerror or error}".strip()
+    except (OSError, ValueError, LookupError, TypeError, ArithmeticError, AttributeError, RuntimeError) as error:
+        status, detail = ERROR, f"{type(error).__name__}: {error}"
+    else:
+        values, missing = dict(seen.values), dict(seen.missing)
+        return Section(probe.name, probe.schema_version, SEEN, "", observed_at, values, missing)
+    return Section(probe.name, probe.schema_version, status, detail[:500], observed_at)
+
+
+def observe_all(host: Host) -> list[Section]:
+    """Every section, in order."""
+    return [observe(probe, host) for probe in PROBES]

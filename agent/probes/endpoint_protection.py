@@ -1,0 +1,87 @@
+"""Protection products of the known list that are installed or run on this host."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from agent.confinement import refuse_foreign_namespaces
+from agent.host import Host
+from agent.products import Product, known_products, running_names
+from agent.section import UNSUPPORTED, Denied, Missing, NotSupported, Probe, Seen, moment
+
+_MDATP = "/usr/bin/mdatp"
+
+
+def look(host: Host) -> Seen:
+    """``products``: product, category, running, mode, tamper_protection, signatures_at; and ``known_list``.
+
+    An empty list means none of the known list, so it is said only with full rights and in the host's own namespaces.
+    """
+    if host.system not in {"linux", "windows", "macos"}:
+        raise NotSupported(f"protection products are not known on {host.system}")
+    if not host.privileged():
+        raise Denied("only root or an administrator sees every product, so what is not seen proves nothing")
+    refuse_foreign_namespaces(host, "protection products", ("pid",))
+    known = known_products(host.system)
+    names = running_names(host)
+    installed = set(host.services()) if host.system == "windows" else set()
+    found = []
+    for product in known.protection:
+        running = bool(product.running_as & names)
+        if running or product.running_as & installed or any(host.exists(path) for path in product.paths):
+            found.append(_described(host, product, running))
+    missing = {}
+    for name in ("mode", "tamper_protection", "signatures_at"):
+        silent = [one["product"] for one in found if one[name] is None]
+        if silent:
+            missing["products"] = Missing(UNSUPPORTED, f"{', '.join(silent)}: {name} and more is not told on the host")
+            break
+    return Seen({"products": found, "known_list": known.version}, missing)
+
+
+def _described(host: Host, product: Product, running: bool) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "product": product.name,
+        "category": product.category,
+        "running": running,
+        "mode": None,
+        "tamper_protection": None,
+        "signatures_at": None,
+    }
+    written = [host.modified(path) for path in product.signatures if host.exists(path)]
+    if written:
+        entry["signatures_at"] = moment(max(written))
+    if product.name == "Microsoft Defender for Endpoint" and host.system == "linux" and running:
+        entry |= _defender(host)
+    return entry
+
+
+def _defender(host: Host) -> dict[str, Any]:
+    """What ``mdatp health`` says, line by line as ``name : value``."""
+    try:
+        ran = host.run([_MDATP, "health"])
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in ran.output.splitlines() if ":" in line)
+    health = {name.strip(): value.split("[", 1)[0].strip().strip('"') for name, _, value in pairs}
+    told: dict[str, Any] = {}
+    if health.get("passive_mode_enabled") == "true":
+        told["mode"] = "passive"
+    elif health.get("real_time_protection_enabled") == "true":
+        told["mode"] = "block"
+    tamper = health.get("tamper_protection")
+    if tamper in {"block", "audit", "disabled"}:
+        told["tamper_protection"] = tamper == "block"
+    minutes = health.get("definitions_updated_minutes_ago", "")
+    if minutes.isdigit():
+        told["signatures_at"] = moment(host.now() - timedelta(minutes=int(minutes)))
+    return told
+
+
+PROBE = Probe(
+    name="endpoint_protection",
+    schema_version=1,
+    reads=("names of processes or services", "paths in products.toml", f"{_MDATP} health"),
+    look=look,
+)

@@ -1,0 +1,189 @@
+"""The host's own packet filter and what it does with unlisted inbound traffic."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from typing import Any
+
+from agent.confinement import refuse_foreign_namespaces
+from agent.host import Host
+from agent.section import UNSUPPORTED, Denied, Missing, NotSupported, Probe, Seen
+
+_NFT = ("/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft")
+_LEGACY = {
+    "ip": ("/usr/sbin/iptables-legacy", "/usr/sbin/iptables", "/sbin/iptables"),
+    "ip6": ("/usr/sbin/ip6tables-legacy", "/usr/sbin/ip6tables", "/sbin/ip6tables"),
+}
+_PROFILES = ("DomainProfile", "StandardProfile", "PublicProfile")
+_LOCAL = r"SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy"
+_POLICY = r"SOFTWARE\Policies\Microsoft\WindowsFirewall"
+_MAC = "/usr/libexec/ApplicationFirewall/socketfilterfw"
+
+
+def look(host: Host) -> Seen:
+    """``enabled``, ``inbound`` deny or allow, ``product``; filters in eBPF or in the cloud are not seen."""
+    match host.system:
+        case "linux":
+            return _linux(host)
+        case "windows":
+            return _windows(host)
+        case "macos":
+            return _macos(host)
+    raise NotSupported(f"packet filters are not looked at on {host.system}")
+
+
+def _linux(host: Host) -> Seen:
+    if not host.privileged():
+        raise Denied("only root may list the packet filter")
+    refuse_foreign_namespaces(host, "the packet filter", ("net",))
+    families = ("ip", "ip6") if host.exists("/proc/net/if_inet6") else ("ip",)
+    tables = _nftables(host)
+    denies = {family: _nft_denies(tables, family) for family in families}
+    active = any(_inputs(tables, family) for family in families)
+    product = "nftables" if active else "none"
+    for family in families:
+        listed = _legacy(host, family)
+        if listed is not None:
+            active, product = True, "iptables" if product == "none" else product
+            denies[family] = denies[family] or listed
+    return Seen({"enabled": active, "inbound": "deny" if all(denies.values()) else "allow", "product": product})
+
+
+def _nftables(host: Host) -> list[dict[str, Any]]:
+    for path in _NFT:
+        try:
+            ran = host.run([path, "-j", "list", "ruleset"])
+        except FileNotFoundError:
+            continue
+        if ran.status != 0:
+            raise NotSupported(f"nft ended with status {ran.status}: {ran.errors.strip()[:120]}")
+        entries = json.loads(ran.output)["nftables"] if ran.output.strip() else []
+        return [entry for entry in entries if isinstance(entry, dict)]
+    if _without_nftables(host):
+        return []
+    raise NotSupported("nft is not installed, and nothing proves that the kernel has no nftables")
+
+
+def _without_nftables(host: Host) -> bool:
+    """Whether the kernel proves that it has no nftables: its configuration, or its lists of modules."""
+    try:
+        words = gzip.decompress(host.read_file("/proc/config.gz"))
+        return b"CONFIG_NF_TABLES=" not in words or b"\n# CONFIG_NF_TABLES is not set" in words
+    except (OSError, EOFError, zlib.error):
+        pass
+    try:
+        loaded = host.read_file("/proc/modules").split(b"\n")
+        release = host.read_file("/proc/sys/kernel/osrelease").decode().strip()
+        built_in = host.read_file(f"/lib/modules/{release}/modules.builtin")
+    except OSError:
+        return False
+    return b"/nf_tables.ko" not in built_in and not any(line.startswith(b"nf_tables ") for line in loaded)
+
+
+def _inputs(entries: list[dict[str, Any]], family: str) -> list[dict[str, Any]]:
+    chains = [entry["chain"] for entry in entries if "chain" in entry]
+    return [
+        chain
+        for chain in chains
+        if chain.get("hook") == "input" and chain.get("type") == "filter" and chain.get("family") in {family, "inet"}
+    ]
+
+
+def _nft_denies(entries: list[dict[str, Any]], family: str) -> bool:
+    return any(chain.get("policy") == "drop" or _ends_in_refusal(entries, chain) for chain in _inputs(entries, family))
+
+
+def _ends_in_refusal(entries: list[dict[str, Any]], chain: dict[str, Any], depth: int = 0) -> bool:
+    """Whether the last rule of a chain refuses everything, directly or in the chain to which it leads."""
+    place = (chain["family"], chain["table"], chain["name"])
+    rules = [
+        entry["rule"]
+        for entry in entries
+        if "rule" in entry and (entry["rule"]["family"], entry["rule"]["table"], entry["rule"]["chain"]) == place
+    ]
+    if not rules or depth > 4:
+        return False
+    words = [word for word in rules[-1].get("expr", []) if not {"counter", "log", "comment"} & word.keys()]
+    if len(words) != 1:
+        return False
+    if {"drop", "reject"} & words[0].keys():
+        return True
+    leads = words[0].get("goto") or words[0].get("jump")
+    if not isinstance(leads, dict):
+        return False
+    return _ends_in_refusal(entries, chain | {"name": leads["target"]}, depth + 1)
+
+
+def _legacy(host: Host, family: str) -> bool | None:
+    """Whether iptables denies by default; None where the kernel lists no filter table of this family."""
+    try:
+        names = host.read_file(f"/proc/net/{family}_tables_names").decode("ascii", "replace").split()
+    except FileNotFoundError:
+        return None
+    if "filter" not in names:
+        return None
+    for path in _LEGACY[family]:
+        try:
+            ran = host.run([path, "-S", "INPUT"])
+        except FileNotFoundError:
+            continue
+        if ran.status == 0:
+            lines = ran.output.strip().splitlines()
+            last = lines[-1] if lines else ""
+            return "-P INPUT DROP" in lines or last.startswith(("-A INPUT -j DROP", "-A INPUT -j REJECT"))
+    raise NotSupported(f"the kernel holds {family} filter rules, and no iptables is installed to list them")
+
+
+def _windows(host: Host) -> Seen:
+    states = []
+    for profile in _PROFILES:
+        enabled = _setting(host, profile, "EnableFirewall")
+        # Without a setting, Windows blocks inbound connections that no rule allows.
+        inbound = _setting(host, profile, "DefaultInboundAction")
+        states.append((enabled == 1, inbound != 0))
+    enabled, deny = all(on for on, _ in states), all(on and blocks for on, blocks in states)
+    return Seen({"enabled": enabled, "inbound": "deny" if deny else "allow", "product": "windows"})
+
+
+def _setting(host: Host, profile: str, name: str) -> int | None:
+    """Group policy first, then the local setting."""
+    for key in (rf"{_POLICY}\{profile}", rf"{_LOCAL}\{profile}"):
+        try:
+            return int(host.registry(key, name))
+        except FileNotFoundError:
+            continue
+    return None
+
+
+def _macos(host: Host) -> Seen:
+    output = host.run([_MAC, "--getglobalstate"]).output
+    if "State = 0" in output:
+        return Seen({"enabled": False, "inbound": "allow", "product": "application firewall"})
+    if "State = 2" in output:
+        return Seen({"enabled": True, "inbound": "deny", "product": "application firewall"})
+    if "State = 1" not in output:
+        raise NotSupported("socketfilterfw did not state whether the firewall is on")
+    detail = "the application firewall admits signed programs; what is left cannot be told"
+    values = {"enabled": True, "inbound": None, "product": "application firewall"}
+    return Seen(values, {"inbound": Missing(UNSUPPORTED, detail)})
+
+
+PROBE = Probe(
+    name="host_firewall",
+    schema_version=1,
+    reads=(
+        "/usr/sbin/nft -j list ruleset",
+        "/usr/sbin/iptables -S INPUT",
+        "/usr/sbin/ip6tables -S INPUT",
+        "/proc/net/ip_tables_names",
+        "/proc/net/ip6_tables_names",
+        "/proc/config.gz",
+        "/proc/modules",
+        rf"HKLM\{_POLICY}",
+        rf"HKLM\{_LOCAL}",
+        f"{_MAC} --getglobalstate",
+    ),
+    look=look,
+)

@@ -1,0 +1,67 @@
+"""The versioned list of products that the agent looks for; absence means none of these."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import resources
+
+from agent.host import Host
+
+_KERNEL_CUT = 15
+"""Characters of a process name that Linux keeps."""
+
+
+@dataclass(frozen=True)
+class Product:
+    """One product: its name, what it does, the names under which it runs here, and where its files lie."""
+
+    name: str
+    category: str
+    running_as: frozenset[str]
+    paths: tuple[str, ...]
+    signatures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Products:
+    """The list for one system and its version."""
+
+    version: str
+    protection: tuple[Product, ...]
+    shippers: tuple[Product, ...]
+
+
+def known_products(system: str) -> Products:
+    """Products that can run on ``linux``, ``windows`` or ``macos``."""
+    table = tomllib.loads(resources.files("agent").joinpath("products.toml").read_text("utf-8"))
+    return Products(table["version"], _of(table["protection"], system), _of(table["shipper"], system))
+
+
+def running_names(host: Host) -> frozenset[str]:
+    """Names under which programs run now: processes, or on Windows services."""
+    if host.system == "windows":
+        return frozenset(name for name, runs in host.services().items() if runs)
+    names = {process.name for process in host.processes()}
+    return frozenset(cut(name, host.system) for name in names)
+
+
+def cut(name: str, system: str) -> str:
+    """A process name as the system keeps it."""
+    return name[:_KERNEL_CUT] if system == "linux" else name
+
+
+def _of(rows: Iterable[dict[str, object]], system: str) -> tuple[Product, ...]:
+    found = []
+    for row in rows:
+        names = row.get(system)
+        if isinstance(names, list):
+            running_as = frozenset(cut(str(name), system) for name in names)
+            paths, signatures = (_texts(row.get(key)) if system == "linux" else () for key in ("paths", "signatures"))
+            found.append(Product(str(row["name"]), str(row.get("category", "")), running_as, paths, signatures))
+    return tuple(found)
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(str(item) for item in value) if isinstance(value, list) else ()
