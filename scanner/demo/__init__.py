@@ -1,0 +1,1 @@
+"""The lab bank: a written-down synthetic institution to try everything on."""

@@ -1,0 +1,112 @@
+"""Writes the lab bank to disk: captures with signed statements, estate, registers and public keys."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from scanner.canonical import canonical_json
+from scanner.demo.description import Description, read_description
+from scanner.demo.documents import write_registers
+from scanner.demo.expansion import Lines, assets_of, expand
+from scanner.demo.keys import SUPPLIER, demo_signer
+from scanner.model import keys_digest
+from scanner.signature import seal_envelope
+
+CENSUS_TYPE = "application/vnd.ztgrade.census+json"
+"""Payload type of the signed statement beside a supplied file."""
+
+
+def write(directory: Path) -> Path:
+    """Write the lab bank into a directory, made if it is missing; returns the path of its estate file.
+
+    The same bytes on every machine and at any time. Judge it at ``Description.as_of``.
+    """
+    description = read_description()
+    directory.mkdir(parents=True, exist_ok=True)
+    for target, lines in expand(description).items():
+        _write_target(description, directory / "captures" / target, target, lines)
+    keys = directory / "keys"
+    keys.mkdir(exist_ok=True)
+    for holder in (SUPPLIER, *description.documents["approvers"]):
+        (keys / f"{holder}.pem").write_bytes(demo_signer(holder).public_pem)
+    stores = sorted(asset.key for asset in assets_of(description) if asset.key.startswith("data_store:cmdb:arc-"))
+    (directory / "archive-stores.csv").write_text("asset,note\n" + "".join(f"{key},\n" for key in stores), "utf-8")
+    write_registers(description, directory / "registers")
+    estate = directory / "estate.toml"
+    estate.write_text(estate_text(description), "utf-8")
+    return estate
+
+
+def _write_target(description: Description, folder: Path, target: str, lines: Lines) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    content = lines.content()
+    name = f"{target}.ndjson"
+    (folder / name).write_bytes(content)
+    statement = canonical_json(_statement(description, target, lines, content))
+    if description.targets[target].get("statement") == "plain":
+        (folder / f"{name}.census.json").write_bytes(statement)
+        return
+    envelope = seal_envelope(statement, CENSUS_TYPE, demo_signer(SUPPLIER))
+    (folder / f"{name}.census.dsse.json").write_bytes(envelope)
+
+
+def _statement(description: Description, target: str, lines: Lines, content: bytes) -> dict[str, object]:
+    """What the supplier states of one file: how many assets each listing has, and which bytes it speaks of."""
+    censuses = []
+    for fact in description.targets[target]["promises"]:
+        unseen = [
+            key
+            for listing in description.listings
+            if listing["target"] == target and listing["fact"] == fact
+            for key in listing.get("unseen", ())
+        ]
+        keys = sorted([*lines.keys(fact), *unseen])
+        query = f"every {fact} that {target} holds"
+        censuses.append({"fact": fact, "query": query, "n": len(keys), "digest": keys_digest(keys), "keys": keys})
+    return {
+        "schema_version": 1,
+        "supplied_by": "lab bank, demo supplier",
+        "population_source": f"{target}, full listing",
+        "period": {"from": "2026-10-01", "to": "2026-10-31"},
+        "as_of": description.observed_at,
+        "censuses": censuses,
+        "rows": content.count(b"\n"),
+        "file_sha256": hashlib.sha256(content).hexdigest(),
+        "signer": {"name": "demo supplier", "key_id": demo_signer(SUPPLIER).key_id},
+    }
+
+
+def estate_text(description: Description) -> str:
+    """The estate file of the bank as TOML."""
+    institution = description.institution
+    lines = [
+        "# The lab bank, a synthetic institution: written by ztgrade, the same on every machine.",
+        "schema_version = 1",
+        "",
+        "[institution]",
+        f"id = {_text(institution['id'])}",
+        f"name.zh-TW = {_text(institution['name']['zh-TW'])}",
+        f"name.en = {_text(institution['name']['en'])}",
+    ]
+    for name, target in description.targets.items():
+        lines += [
+            "",
+            f"[targets.{name}]",
+            'collector = "import"',
+            f"site = {_text(target.get('site', 'taipei'))}",
+            f"captures = {_text(f'captures/{name}')}",
+            f"promises = {_text(target['promises'])}",
+            'options.supplier_key = "keys/supplier.pem"',
+        ]
+    for name, sources in description.populations.items():
+        lines += ["", f"[populations.{name}]", f"defined_by = {_text(sources)}"]
+    for name, approver in description.documents["approvers"].items():
+        lines += ["", f"[approvers.{name}]", f"name = {_text(approver['name'])}", f'public_key = "keys/{name}.pem"']
+    lines += ["", "[registers]", 'directory = "registers"', "", ""]
+    return "\n".join(lines) + description.systems
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
