@@ -185,7 +185,8 @@ class _Reading:
                 targets[name] = pattern
                 continue
             content = self._pull(table, "inventory", inventory)
-            for target in self._inventory(inventory, content, pattern, credentials) if content is not None else ():
+            shown = str(self._path.parent / inventory)
+            for target in self._inventory(shown, content, pattern, credentials) if content is not None else ():
                 targets[target.name] = target
         return targets
 
@@ -326,7 +327,7 @@ class _Reading:
             tags=criterion("tags", lambda tag: None if "=" in tag[1:] else "expected name=value"),
             networks=criterion("networks", _network_fault),
             hosts=criterion("hosts"),
-            listed=criterion("listed", of_kind(kind)) + self._listed(table, kind),
+            listed=tuple(dict.fromkeys((*criterion("listed", of_kind(kind)), *self._listed(table, kind)))),
             everything=table.expect_bool("all", False),
         )
         given = [key for key in table.data if key not in ("sources", "all")]
@@ -337,10 +338,11 @@ class _Reading:
         return selector
 
     def _listed(self, table: Table, kind: str) -> tuple[str, ...]:
-        file = table.optional_str("listed_file")
-        content = self._pull(table, "listed_file", file) if file else None
-        if file is None or content is None:
+        text = table.optional_str("listed_file")
+        content = self._pull(table, "listed_file", text) if text else None
+        if text is None or content is None:
             return ()
+        file = str(self._path.parent / text)
         lines: dict[str, int] = {}
         for line, row in read_rows(file, content, ("asset",), ("note",), self.problems):
             fault = key_fault(row["asset"], kind)

@@ -21,6 +21,7 @@ from scanner.toml_lines import KeyPath, key_lines
 MAX_BYTES = 16 * 1024 * 1024
 """Largest configuration file that is read."""
 
+_LONGEST_MESSAGE = 500
 _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NAME_HINT = "letters, digits, dot, underscore, hyphen; at most 64"
@@ -151,6 +152,8 @@ class Table:
     def problem(self, keys: str | int | KeyPath, message: str, hint: str = "") -> None:
         """Add one problem at a key of this table; ``()`` is the table itself."""
         path = self.path + (keys if isinstance(keys, tuple) else (keys,))
+        if len(message) > _LONGEST_MESSAGE:
+            message = message[:_LONGEST_MESSAGE] + "..."
         self.problems.append(Problem(self.source.file, self.source.line(path), dotted(path), message, hint))
 
     def close(self) -> None:

@@ -89,7 +89,7 @@ def home(tmp_path: Path) -> Path:
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys/chang.pem").write_bytes(public_key())
     (tmp_path / "devices.csv").write_text(DEVICES)
-    (tmp_path / "core-users.csv").write_text("asset,note\nuser:corp:b,x\n\nuser:corp:c,\n")
+    (tmp_path / "core-users.csv").write_text("asset,note\nuser:corp:b,x\n\nuser:corp:a,\nuser:corp:c,備註　全形\n")
     (tmp_path / "estate.toml").write_text(WHOLE)
     return tmp_path
 
@@ -132,6 +132,7 @@ def test_an_override_replaces_the_selectors_of_its_population_in_its_scene_only(
     assert estate.selectors("core", Scene.REMOTE_WORK, "User") == (Selector(listed=("user:corp:remote",)),)
     ordinary = estate.selectors("core", Scene.SYSTEM_OPERATIONS, "User")
     assert ordinary[0].listed == ("user:corp:a", "user:corp:b", "user:corp:c")
+    assert ordinary[0].networks == ("10.1.0.0/16", "fd00::/8")
     assert estate.selectors("core", Scene.REMOTE_WORK, "Device") == (Selector(everything=True),)
     assert estate.selectors("core", Scene.REMOTE_WORK, "Segment") == ()
 

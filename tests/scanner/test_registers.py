@@ -369,7 +369,7 @@ def test_taking_away_a_positive_entry_never_makes_anything_met(office: Office) -
         (REVIEW.replace("count = 12", "count = -1"), "count: expected a number from 0"),
         (EXCEPTION.replace("compensating", "compensatng"), "did you mean 'compensating_control'?"),
         (
-            EXCEPTION.replace("A second lock stands before this", "x" + " " * 40),
+            EXCEPTION.replace("A second lock stands before this console", "x" + " " * 40),
             "reason: expected at least 30 characters",
         ),
         (EXCEPTION.replace('"user:corp:a"', '"user:corp:*"'), "assets[0]: names exact assets, no patterns"),

@@ -208,3 +208,9 @@ def test_names_are_plain(name: str, good: bool) -> None:
 
 def test_a_place_is_shown_as_people_write_it() -> None:
     assert dotted(("systems", "core bank", "members", "User", 0, "all")) == "systems.'core bank'.members.User[0].all"
+
+
+def test_a_long_value_is_not_repeated_in_full() -> None:
+    reader = table(f"a = '{'x' * 10_000}'")
+    reader.expect_enum("a", Colour)
+    assert len(reader.problems[0].message) < 600
