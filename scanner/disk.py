@@ -97,3 +97,20 @@ def remove_tree(folder: Path) -> None:
 def open_to_others(path: Path) -> bool:
     """Whether the group or anyone else has any right to a path."""
     return bool(path.stat().st_mode & 0o077)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, replacing an older one; raises StoreError where the disk refuses."""
+    draft = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    with translated(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+        sync_folder(path.parent)

@@ -171,6 +171,28 @@ class Evidence:
         described = self.connection.execute(f"DESCRIBE SELECT * FROM read_parquet([{paths}], union_by_name = true)")
         return {str(row[0]) for row in described.fetchall()}
 
+    def mentions(self, path: Path, asset: str) -> bool:
+        """Whether a fact file has a row about the asset, under its own key or an alias."""
+        keys = [asset, *(alias for alias, key in self.same.canonical.items() if key == asset)]
+        names = ", ".join(quoted(key) for key in keys)
+        query = f"SELECT 1 FROM read_parquet({quoted(str(path))}) WHERE asset IN ({names}) LIMIT 1"
+        return self.connection.execute(query).fetchone() is not None
+
+    def raw_rows(self, path: Path, asset: str) -> list[dict[str, object]]:
+        """Every row of a fact file about the asset, as stored."""
+        keys = [asset, *(alias for alias, key in self.same.canonical.items() if key == asset)]
+        names = ", ".join(quoted(key) for key in keys)
+        found = self.connection.execute(f"SELECT * FROM read_parquet({quoted(str(path))}) WHERE asset IN ({names})")
+        columns = [str(column[0]) for column in found.description or ()]
+        return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+
+    def same_sql(self) -> list[str]:
+        """SQL statements that make the table of aliases, where there are any."""
+        if not self.same.canonical:
+            return []
+        rows = ", ".join(f"({quoted(alias)}, {quoted(key)})" for alias, key in sorted(self.same.canonical.items()))
+        return [f"CREATE TEMP TABLE same AS SELECT * FROM (VALUES {rows}) AS pairs (alias, canonical);"]
+
     def cutoff(self, max_age: timedelta) -> str:
         """SQL literal of the oldest moment that still counts."""
         return timestamp(self.as_of - max_age)

@@ -9,7 +9,7 @@ from typing import Any
 
 from scanner.column import Built, column_name
 from scanner.evidence import identifier, judged_fields, quoted
-from scanner.judge import Judged, Population, Use, Voice, conflict_sql, touched_by, use_sql, voices, world_sql
+from scanner.judge import Judged, Population, Use, Voice, conflict_sql, touched_by, voices, world_sql
 from scanner.model import Fact, GapWhy, Outcome
 
 
@@ -97,26 +97,48 @@ class Shown:
 
 
 def shown(
-    population: Population,
+    judged: Judged,
     use: Use,
     as_of: datetime,
     precedence: Mapping[str, Sequence[str]],
-    where: str = "true",
+    outcome: Outcome | None = None,
+    asset: str | None = None,
     limit: int | None = None,
-) -> Iterator[Shown]:
-    """Outcome, shown values and judged fields of a use, asset by asset in order; ``where`` is SQL over ``outcome``.
+) -> list[Shown]:
+    """Outcome, shown values and judged fields of a use for the assets asked for, in order of asset.
 
     Built on demand: nothing of this is stored, all of it follows from the collections.
     """
+    population, evidence = judged.population, judged.population.evidence
+    wanted = ["true"]
+    if outcome is not None:
+        wanted.append(f"{identifier(use.id)} = {outcome.code}")
+    if asset is not None:
+        wanted.append(f"asset = {quoted(asset)}")
+    at_most = f" LIMIT {int(limit)}" if limit is not None else ""
+    evidence.connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE chosen AS SELECT id, asset, {identifier(use.id)} AS outcome "
+        f"FROM {judged.table} WHERE {' AND '.join(wanted)} ORDER BY id{at_most}"
+    )
+    row = evidence.connection.execute("SELECT count(*) FROM chosen").fetchone()
+    if row is None or not row[0]:
+        return []
+    outcomes = list(Outcome)
+    if use.id in judged.errors:
+        rows = evidence.connection.execute("SELECT asset, outcome FROM chosen ORDER BY id").fetchall()
+        return [Shown(str(key), outcomes[int(code)], {}, {}, None, (GapWhy.ERROR.value,)) for key, code in rows]
+    return _shown(population, use, as_of, precedence)
+
+
+def _shown(population: Population, use: Use, as_of: datetime, precedence: Mapping[str, Sequence[str]]) -> list[Shown]:
     evidence = population.evidence
     built = use.check.build(as_of, use.parameters)
-    judged = use_sql(population, {use.id: built}, use.max_age, precedence)
     touched: dict[type[Fact], set[str]] = {fact: set(names) for fact, names in touched_by([built]).items()}
     for column in built.shows.values():
         for fact, name in column.touched.fields:
             touched.setdefault(fact, set()).add(name)
     frozen = {fact: frozenset(names) for fact, names in touched.items()}
-    world = world_sql(population, frozen, use.max_age, precedence)
+    world = world_sql(population, frozen, use.max_age, precedence, "chosen")
     names = [(fact, name) for fact in sorted(frozen, key=lambda f: f.__name__) for name in sorted(frozen[fact])]
     joins, reasons, times = [], [], []
     for fact in sorted(frozen, key=lambda item: item.__name__):
@@ -133,13 +155,13 @@ def shown(
     values = ", ".join(f"world.{identifier(column_name(fact.__name__, name))}" for fact, name in names)
     why = f"[{', '.join(reasons)}]" if reasons else "[]"
     query = (
-        f"SELECT roster.asset, judged.{identifier(use.id)} AS outcome, {oldest} AS observed_at, {why} AS why"
-        f"{', ' + values if values else ''} FROM {population.table} AS roster "
-        f"JOIN ({judged}) AS judged ON judged.id = roster.id JOIN ({world}) AS world ON world.id = roster.id "
-        f"{' '.join(joins)} WHERE {where} ORDER BY roster.asset{f' LIMIT {int(limit)}' if limit is not None else ''}"
+        f"SELECT roster.asset, roster.outcome, {oldest} AS observed_at, {why} AS why"
+        f"{', ' + values if values else ''} FROM chosen AS roster "
+        f"JOIN ({world}) AS world ON world.id = roster.id {' '.join(joins)} ORDER BY roster.id"
     )
     rows = evidence.connection.execute(query).fetchall()
     outcomes = list(Outcome)
+    told: list[Shown] = []
     scalar = {name: column for name, column in built.shows.items() if len(column.touched.fields) == 1}
     for asset, code, moment, whys, *rest in rows:
         fields = {f"{fact.__name__}.{name}": value for (fact, name), value in zip(names, rest, strict=True)}
@@ -149,4 +171,5 @@ def shown(
             shows[label] = fields[f"{fact.__name__}.{field_name}"]
         outcome = outcomes[int(code)]
         found = tuple(sorted({str(item) for item in whys if item})) if outcome is Outcome.UNKNOWN else ()
-        yield Shown(str(asset), outcome, shows, fields, moment, found)
+        told.append(Shown(str(asset), outcome, shows, fields, moment, found))
+    return told

@@ -73,8 +73,8 @@ class Population:
             and self.evidence.identity_known(self.fact.kind, max_age)
         )
 
-    def build(self) -> int:
-        """Make the roster table; returns the number of assets."""
+    def roster_sql(self) -> str:
+        """SQL of the roster: (id, asset), numbered from 0 in order of asset, every asset that anyone names."""
         said = [rows for source in self.defined_by if (rows := self.evidence.rows(source, self.name)) is not None]
         parts = [f"SELECT asset FROM ({rows})" for rows in said]
         named = {
@@ -85,16 +85,20 @@ class Population:
             if census.fact == self.name and census.keys
             for key in census.keys
         } | {self.evidence.same.canonical.get(key, key) for key in self.listed}
-        connection = self.evidence.connection
-        connection.execute("CREATE OR REPLACE TEMP TABLE named_keys (asset VARCHAR)")
         if named:
-            connection.execute("INSERT INTO named_keys SELECT unnest(?)", [sorted(named)])
-        parts.append("SELECT asset FROM named_keys")
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {self.table} AS "
+            keys = ", ".join(quoted(key) for key in sorted(named))
+            parts.append(f"SELECT unnest([{keys}]) AS asset")
+        if not parts:
+            parts.append("SELECT CAST(NULL AS VARCHAR) AS asset")
+        return (
             "SELECT CAST(row_number() OVER (ORDER BY asset) - 1 AS INTEGER) AS id, asset "
             f"FROM ({' UNION '.join(parts)}) WHERE asset IS NOT NULL ORDER BY asset"
         )
+
+    def build(self) -> int:
+        """Make the roster table; returns the number of assets."""
+        connection = self.evidence.connection
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {self.table} AS {self.roster_sql()}")
         row = connection.execute(f"SELECT count(*) FROM {self.table}").fetchone()
         return 0 if row is None else int(row[0])
 
@@ -215,7 +219,8 @@ def world_sql(
                 value = agreed(speaking, info) if order is None else decided(speaking, info)
                 columns.append(f"{value} AS {identifier(column_name(fact.__name__, info.name))}")
     selected = ", ".join(["roster.id", "roster.asset", *columns])
-    return f"SELECT {selected} FROM {roster or population.table} AS roster {' '.join(joins)}"
+    source = population.table if roster is None else f"({roster})" if roster.startswith("SELECT ") else roster
+    return f"SELECT {selected} FROM {source} AS roster {' '.join(joins)}"
 
 
 def with_quantified(connection: duckdb.DuckDBPyConnection, world: str, statements: Sequence[Quantified]) -> str:

@@ -210,6 +210,32 @@ class Membership:
         values = [0] * (2 * len(self.scopes)) if row is None else [int(value) for value in row]
         return {scope: (values[2 * i], values[2 * i + 1]) for i, scope in enumerate(self.scopes)}
 
+    def of(self, population: Population, asset: str) -> list[tuple[Scope, bool | None]]:
+        """Membership of one asset in every scope; None where it is not known."""
+        columns = ", ".join(identifier(scope.column) for scope in self.scopes) or "NULL"
+        row = self.evidence.connection.execute(
+            f"SELECT {columns} FROM {self.table(population)} AS members "
+            f"JOIN {population.table} AS roster USING (id) WHERE roster.asset = {quoted(asset)}"
+        ).fetchone()
+        if row is None:
+            return []
+        return [(scope, None if value is None else value == 1) for scope, value in zip(self.scopes, row, strict=False)]
+
+    def everywhere(self, population: Population) -> dict[str, list[tuple[Scope, bool | None]]]:
+        """Membership of every asset in every scope."""
+        columns = ", ".join(f"members.{identifier(scope.column)}" for scope in self.scopes) or "NULL"
+        rows = self.evidence.connection.execute(
+            f"SELECT roster.asset, {columns} FROM {self.table(population)} AS members "
+            f"JOIN {population.table} AS roster USING (id) ORDER BY roster.id"
+        ).fetchall()
+        return {
+            str(asset): [
+                (scope, None if value is None else value == 1)
+                for scope, value in zip(self.scopes, values, strict=False)
+            ]
+            for asset, *values in rows
+        }
+
     def overlaps(self, population: Population) -> list[tuple[str, int]]:
         """Pairs of systems that share members, with how many; ``a + b``."""
         systems = sorted({scope.system for scope in self.scopes})

@@ -1,0 +1,73 @@
+"""The command line: composition root; commands are loaded when they are called, so that starting costs little."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+import scanner
+from scanner.errors import ZtgradeError
+
+COMMANDS = {
+    "init": "starting:init",
+    "demo": "starting:demo",
+    "plan": "collecting:plan",
+    "collect": "collecting:collect",
+    "assess": "assessing:assess",
+    "scan": "assessing:scan",
+    "regrade": "assessing:regrade",
+    "report": "explaining:report",
+    "why": "explaining:why",
+    "findings": "explaining:findings",
+    "sql": "explaining:sql",
+    "scope": "scoping:scope",
+    "verify": "sealing:verify",
+    "key": "sealing:key",
+    "sign": "sealing:sign",
+    "list": "listing:list_",
+}
+"""Command to ``module:attribute`` below ``scanner.commands``."""
+
+
+class Lazy(click.Group):
+    """Imports a command only when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order in which a newcomer meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(f"scanner.commands.{module}"), attribute)
+        return command
+
+
+@click.group(cls=Lazy, context_settings={"auto_envvar_prefix": "ZTGRADE", "help_option_names": ["-h", "--help"]})
+@click.version_option(scanner.__version__, prog_name="ztgrade")
+def cli() -> None:
+    """Grade zero-trust maturity from evidence: which level has been reached, what blocks the next, how do we know."""
+
+
+def main() -> None:
+    """Entry point: errors say why and what to do, exit codes are those of ``scanner.errors``."""
+    try:
+        cli()
+    except ZtgradeError as error:
+        from scanner.redaction import printable
+
+        for line in str(error).splitlines() or [type(error).__name__]:
+            click.echo(f"ztgrade: {printable(line)}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The commands of ``ztgrade``, a few to a file; nothing else imports them."""

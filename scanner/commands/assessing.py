@@ -1,0 +1,189 @@
+"""``ztgrade assess``, ``ztgrade scan`` and ``ztgrade regrade``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import click
+import msgspec
+
+from scanner.archive import find_assessment, inputs_from, previous_of, seal
+from scanner.archive import regrade as run_again
+from scanner.assess import grade
+from scanner.collect import collect
+from scanner.commands.session import (
+    as_of_option,
+    baseline_option,
+    estate_option,
+    exit_code,
+    fail_on_option,
+    installed,
+    json_option,
+    moment,
+    open_baseline,
+    open_estate,
+    open_registers,
+    open_store,
+    quiet_option,
+    say,
+    store_option,
+    summary,
+    targets_option,
+    watch,
+)
+from scanner.estate import Estate
+from scanner.progress import Progress
+from scanner.result import Assessment
+from scanner.store import Store
+
+beside_option = click.option(
+    "--beside",
+    default="fsc-2024-strict",
+    show_default=True,
+    help="A second baseline, graded on the same evidence and shown beside; 'none' for none.",
+)
+
+
+def assess_store(
+    store: Store, estate: Estate, baseline_id: str, as_of: datetime
+) -> tuple[Assessment, Assessment | None]:
+    """Grade what the store holds and seal it; returns the result and the previous one."""
+    baseline = open_baseline(baseline_id)
+    registers = open_registers(estate, baseline)
+    previous = previous_of(store, baseline, as_of)
+    inputs, collections = inputs_from(store, estate, baseline, registers, as_of, installed(), previous=previous)
+    result, _ = seal(store, grade(inputs, installed().checks, installed().facts), collections)
+    return result, previous
+
+
+def assess_both(
+    store: Store, estate: Estate, baseline_id: str, beside: str, as_of: datetime
+) -> tuple[Assessment, Assessment | None]:
+    """Grade under the baseline and, on the same evidence, under the one shown beside it."""
+    if beside not in {"none", baseline_id} and open_baseline(beside).extends == baseline_id:
+        assess_store(store, estate, beside, as_of)
+    return assess_store(store, estate, baseline_id, as_of)
+
+
+def scan_store(
+    store: Store,
+    estate: Estate,
+    *,
+    baseline_id: str,
+    beside: str,
+    clock: Callable[[], datetime],
+    as_of: Callable[[], datetime],
+    targets: Sequence[str] | None,
+    progress: Progress,
+) -> tuple[Assessment, Assessment | None]:
+    """Collect, then assess at the moment that ``as_of`` gives when collecting has ended."""
+    collect(estate, store, collectors=installed().collectors, targets=targets, clock=clock, progress=progress)
+    return assess_both(store, estate, baseline_id, beside, as_of())
+
+
+def _print(assessment: Assessment, as_json: bool) -> None:
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(assessment), indent=1).decode("utf-8", "replace"))
+    else:
+        summary(assessment)
+
+
+@click.command()
+@estate_option
+@store_option
+@baseline_option
+@beside_option
+@as_of_option
+@fail_on_option
+@json_option
+def assess(
+    estate_path: Path,
+    store_path: Path,
+    baseline_id: str,
+    beside: str,
+    as_of: str | None,
+    fail_on: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Grade what the store holds, without reading any source, and seal the result."""
+    estate = open_estate(estate_path)
+    with open_store(store_path) as store:
+        result, previous = assess_both(store, estate, baseline_id, beside, moment(as_of))
+    _print(result, as_json)
+    sys.exit(exit_code(result, previous, fail_on))
+
+
+@click.command()
+@estate_option
+@store_option
+@targets_option
+@baseline_option
+@beside_option
+@fail_on_option
+@quiet_option
+@json_option
+def scan(
+    estate_path: Path,
+    store_path: Path,
+    targets: tuple[str, ...],
+    baseline_id: str,
+    beside: str,
+    fail_on: tuple[str, ...],
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Collect, then assess."""
+    estate = open_estate(estate_path)
+    open_registers(estate, open_baseline(baseline_id))
+    with open_store(store_path, create=True) as store:
+        result, previous = scan_store(
+            store,
+            estate,
+            baseline_id=baseline_id,
+            beside=beside,
+            clock=lambda: moment(None),
+            as_of=lambda: moment(None),
+            targets=targets or None,
+            progress=watch(quiet),
+        )
+    _print(result, as_json)
+    sys.exit(exit_code(result, previous, fail_on))
+
+
+@click.command()
+@click.argument("assessment")
+@store_option
+@json_option
+def regrade(assessment: str, store_path: Path, as_json: bool) -> None:
+    """Grade again from a sealed folder alone, wherever it was copied to; exit 0 if the digest comes out again, else 3.
+
+    Needs neither network nor secrets nor the store that made it.
+    """
+    path = _folder(assessment, store_path)
+    found = run_again(path, installed())
+    if as_json:
+        row = {
+            "schema_version": 1,
+            "same": found.same,
+            "sealed": found.sealed.assessment,
+            "rebuilt": found.rebuilt.assessment,
+            "differences": list(found.differences),
+        }
+        click.echo(msgspec.json.format(msgspec.json.encode(row), indent=1).decode())
+    else:
+        say(f"sealed   {found.sealed.assessment}")
+        say(f"rebuilt  {found.rebuilt.assessment}")
+        for difference in found.differences:
+            say(f"differs: {difference}")
+        say("the same result" if found.same else "not the same result")
+    sys.exit(0 if found.same else 3)
+
+
+def _folder(reference: str, store_path: Path) -> Path:
+    if (Path(reference) / "assessment.json").is_file() or not (store_path / "store.json").is_file():
+        return find_assessment(reference, None)
+    with open_store(store_path) as store:
+        return find_assessment(reference, store)

@@ -1,0 +1,63 @@
+"""``ztgrade plan`` and ``ztgrade collect``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+import msgspec
+
+from scanner.collect import collect as run
+from scanner.commands.session import (
+    estate_option,
+    installed,
+    json_option,
+    open_estate,
+    open_store,
+    quiet_option,
+    say,
+    store_option,
+    targets_option,
+    watch,
+)
+from scanner.planning import plan as planned
+
+
+@click.command()
+@estate_option
+@targets_option
+@json_option
+def plan(estate_path: Path, targets: tuple[str, ...], as_json: bool) -> None:
+    """Print every host, login, query and call that a scan would make; send nothing."""
+    rows = planned(open_estate(estate_path), installed().collectors, targets or None)
+    if as_json:
+        click.echo(json.dumps({"schema_version": 1, "plan": [msgspec.to_builtins(row) for row in rows]}, indent=1))
+        return
+    last = ""
+    for row in rows:
+        if row.target != last:
+            say(f"{row.target}  ({row.collector}, {row.origin.value}, site {row.site})")
+            last = row.target
+        say("  " + "  ".join(part for part in (row.host, row.login, row.call) if part))
+
+
+@click.command()
+@estate_option
+@store_option
+@targets_option
+@quiet_option
+@json_option
+def collect(estate_path: Path, store_path: Path, targets: tuple[str, ...], quiet: bool, as_json: bool) -> None:
+    """Read the targets, each into one sealed collection."""
+    estate = open_estate(estate_path)
+    with open_store(store_path, create=True) as store:
+        sealed = run(estate, store, collectors=installed().collectors, targets=targets or None, progress=watch(quiet))
+    if as_json:
+        rows = [msgspec.to_builtins(collection.ref()) for collection in sealed]
+        click.echo(json.dumps({"schema_version": 1, "collections": rows}, indent=1, ensure_ascii=False))
+        return
+    for collection in sealed:
+        meta = collection.meta
+        state = "complete" if meta.complete else "incomplete"
+        say(f"{meta.target}: {sum(meta.facts.values())} facts, {meta.gaps} gaps, {state}, {collection.root}")

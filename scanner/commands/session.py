@@ -1,0 +1,155 @@
+"""What commands share: options, the registry, the store, and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from scanner import registry
+from scanner.archive import Registry
+from scanner.baseline import load_baseline
+from scanner.errors import UsageError
+from scanner.estate import Estate, load_estate
+from scanner.grade import DOCUMENTS
+from scanner.guideline import Baseline
+from scanner.model import FailOn, utc
+from scanner.progress import Progress, progress_on
+from scanner.redaction import printable
+from scanner.registers import Registers, load_registers
+from scanner.result import Assessment, GapRow
+from scanner.store import Store
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+EXIT_CRASHED, EXIT_BELOW, EXIT_BLIND = 1, 3, 4
+
+estate_option = click.option(
+    "--estate",
+    "estate_path",
+    type=click.Path(path_type=Path),
+    default=Path("estate.toml"),
+    show_default=True,
+    help="The institution's file.",
+)
+store_option = click.option(
+    "--store",
+    "store_path",
+    type=click.Path(path_type=Path),
+    default=Path("store"),
+    show_default=True,
+    help="Folder of sealed collections and assessments.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+quiet_option = click.option("--quiet", is_flag=True, help="No progress on stderr.")
+baseline_option = click.option(
+    "--baseline", "baseline_id", default="fsc-2024", show_default=True, help="Id of a baseline, or a folder."
+)
+targets_option = click.option("--only", "targets", multiple=True, metavar="TARGET", help="Read only these targets.")
+as_of_option = click.option(
+    "--as-of", "as_of", metavar="TIME", help="Moment to assess at, RFC 3339 with its zone; now if not given."
+)
+fail_on_option = click.option(
+    "--fail-on",
+    "fail_on",
+    type=click.Choice([choice.value for choice in FailOn]),
+    multiple=True,
+    default=(FailOn.REGRESSION.value, FailOn.NEW_GAP.value),
+    show_default=True,
+    help="Results that make the exit code 3 (below-target, regression) or 4 (new-gap).",
+)
+
+
+def installed() -> Registry:
+    """Everything the registries find."""
+    return Registry(registry.collectors(), registry.checks(), registry.facts())
+
+
+def open_estate(path: Path) -> Estate:
+    """Read the estate; its collectors must be installed."""
+    return load_estate(path, frozenset(registry.collectors()))
+
+
+def open_baseline(name: str) -> Baseline:
+    """Read a baseline and prove it against the installed checks."""
+    return load_baseline(name, registry.checks())
+
+
+def open_registers(estate: Estate, baseline: Baseline) -> Registers:
+    """Read the registers; every entry must address a requirement that exists."""
+    known = frozenset(requirement.address for requirement in baseline.requirements())
+    return load_registers(estate.registers, known, {name: system.scenes for name, system in estate.systems.items()})
+
+
+def moment(text: str | None) -> datetime:
+    """A moment from RFC 3339 text, now where there is none; raises UsageError for a time without its zone."""
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        return utc(datetime.fromisoformat(text))
+    except ValueError as error:
+        raise UsageError(f"--as-of {text!r}: {error}; write it like 2026-11-01T00:00:00Z") from error
+
+
+def watch(quiet: bool) -> Progress:
+    """Progress on stderr."""
+    return progress_on(sys.stderr, os.environ, quiet=quiet)
+
+
+def say(line: str = "") -> None:
+    """A line for people on stdout, with everything hostile in it made harmless."""
+    click.echo(printable(line))
+
+
+def exit_code(assessment: Assessment, previous: Assessment | None, fail_on: Sequence[str]) -> int:
+    """1 for a crashed use, else 3 for below target or a regression, else 4 for gaps the previous one did not have."""
+    wanted = {FailOn(choice) for choice in fail_on} - {FailOn.NEVER}
+    if assessment.errors:
+        return EXIT_CRASHED
+    below = any(grade.floor.rank < grade.target.rank for grade in assessment.grades)
+    if (FailOn.BELOW_TARGET in wanted and below) or (FailOn.REGRESSION in wanted and assessment.regressions):
+        return EXIT_BELOW
+    known = {_gap_name(gap) for gap in previous.gaps} if previous is not None else set()
+    if FailOn.NEW_GAP in wanted and any(_gap_name(gap) not in known for gap in assessment.gaps):
+        return EXIT_BLIND
+    return 0
+
+
+def _gap_name(gap: GapRow) -> tuple[str, str, str | None, str | None, str]:
+    return gap.target, gap.fact, gap.field, gap.asset, gap.why.value
+
+
+def summary(assessment: Assessment) -> None:
+    """The result in a few lines for people."""
+    head = assessment.headline
+    say(f"{assessment.institution}  as of {assessment.as_of}  {assessment.baseline.id} {assessment.baseline.version}")
+    say(
+        f"level {head.without_exceptions.floor.value} proven, {head.without_exceptions.ceiling.value} possible"
+        f" (with exceptions {head.with_exceptions.floor.value}, {head.with_exceptions.ceiling.value})"
+    )
+    for scope in sorted({(grade.system, grade.scene.value) for grade in assessment.grades}):
+        cells = [
+            f"{grade.pillar.value} {grade.floor.value}..{grade.ceiling.value}"
+            for grade in assessment.grades
+            if (grade.system, grade.scene.value) == scope
+        ]
+        say(f"  {scope[0]} / {scope[1]}: {'  '.join(cells)}")
+    documents = sum(
+        requirement.kind in DOCUMENTS and requirement.state.value != "met"
+        for grade in assessment.grades
+        for item in grade.items
+        for requirement in item.requirements
+    )
+    say(f"{len(assessment.gaps)} gaps, {documents} documents missing, {len(assessment.regressions)} regressions")
+    for error in assessment.errors:
+        click.echo(printable(f"crashed: {error}"), err=True)
+    say(f"sealed in {assessment.path}")
+
+
+def open_store(path: Path, *, create: bool = False, now: Callable[[], datetime] | None = None) -> Store:
+    """Open the store; ``now`` is the clock of its seals."""
+    return Store.open(path, create=create) if now is None else Store.open(path, create=create, now=now)

@@ -1,0 +1,105 @@
+"""``ztgrade init`` and ``ztgrade demo``: a newcomer's first two commands."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+import msgspec
+
+from scanner.commands.assessing import scan_store
+from scanner.commands.explaining import write_report
+from scanner.commands.session import json_option, moment, open_estate, open_store, quiet_option, say, summary, watch
+from scanner.demo.bank import write as write_bank
+from scanner.demo.description import read_description
+from scanner.errors import UsageError
+from scanner.estate_template import write_initial
+from scanner.result import Assessment
+
+LANGUAGES = ("zh-TW", "en")
+MARK = ".ztgrade-demo"
+"""Marks a folder that the demo made, so that it may make it anew."""
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path), default=Path())
+def init(directory: Path) -> None:
+    """Write a commented estate.toml that grades this host, to start from."""
+    for path in write_initial(directory):
+        say(f"wrote {path}")
+    say("next: ztgrade plan, then ztgrade scan, then ztgrade report latest --output report.html")
+
+
+@click.command()
+@click.option("--bank", "bank_only", is_flag=True, help="Only the lab bank, not this host.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=Path("demo-out"), show_default=True, help="Folder to write to."
+)
+@quiet_option
+@json_option
+def demo(bank_only: bool, output: Path, quiet: bool, as_json: bool) -> None:
+    """Grade the synthetic lab bank, then this host, and write both reports.
+
+    Needs neither root nor a network; reads nothing but this host.
+    """
+    _fresh(output)
+    bank = _bank(output, quiet or as_json)
+    if as_json and bank_only:
+        click.echo(msgspec.json.format(msgspec.json.encode(bank), indent=1).decode("utf-8", "replace"))
+        sys.exit(1 if bank.errors else 0)
+    summary(bank)
+    host = None if bank_only else _host(output, quiet)
+    if host is not None:
+        summary(host)
+    for place in sorted(output.glob("*.html")):
+        say(f"report: {place}")
+    if host is not None:
+        say("next: ztgrade init, then edit estate.toml, then ztgrade scan")
+    sys.exit(1 if bank.errors or (host is not None and host.errors) else 0)
+
+
+def _fresh(output: Path) -> None:
+    if output.exists() and any(output.iterdir()) and not (output / MARK).is_file():
+        raise UsageError(f"{output}: is not a folder that the demo made; name another with --output")
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir(parents=True)
+    (output / MARK).write_text("made by ztgrade demo; it makes this folder anew at each run\n", encoding="utf-8")
+
+
+def _bank(output: Path, quiet: bool) -> Assessment:
+    as_of = moment(read_description().as_of)
+    estate = open_estate(write_bank(output / "lab-bank"))
+    with open_store(output / "lab-bank-store", create=True) as store:
+        result, _ = scan_store(
+            store,
+            estate,
+            baseline_id="fsc-2024",
+            beside="fsc-2024-strict",
+            clock=lambda: as_of - timedelta(minutes=1),
+            as_of=lambda: as_of,
+            targets=None,
+            progress=watch(quiet),
+        )
+    write_report(Path(result.path), output / "lab-bank", "html", LANGUAGES)
+    return result
+
+
+def _host(output: Path, quiet: bool) -> Assessment:
+    write_initial(output / "this-host")
+    estate = open_estate(output / "this-host" / "estate.toml")
+    with open_store(output / "this-host-store", create=True) as store:
+        result, _ = scan_store(
+            store,
+            estate,
+            baseline_id="fsc-2024",
+            beside="fsc-2024-strict",
+            clock=lambda: datetime.now(UTC),
+            as_of=lambda: moment(None),
+            targets=None,
+            progress=watch(quiet),
+        )
+    write_report(Path(result.path), output / "this-host", "html", LANGUAGES)
+    return result
