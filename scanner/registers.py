@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from scanner.canonical import canonical_json, sha256_hex
 from scanner.disk import sync_folder, translated
 from scanner.errors import ConfigurationError, Problem, SealError, UnknownName, UsageError
+from scanner.estate import files_digest
 from scanner.institution import Approver
 from scanner.model import RegisterWhy, RequirementState, Scene, iso, utc
 from scanner.register_entry import Entry, EntryKind, Known, entry_payload, read_entry
@@ -309,8 +309,7 @@ def _age(standing: Standing) -> tuple[datetime, bool, str]:
 
 
 def _registers(entries: Iterable[Entry], files: Mapping[str, bytes]) -> Registers:
-    digest = sha256_hex(canonical_json([[name, sha256_hex(files[name])] for name in sorted(files)]))
-    return Registers(tuple(sorted(entries, key=lambda entry: entry.id)), digest, dict(files))
+    return Registers(tuple(sorted(entries, key=lambda entry: entry.id)), files_digest(files), dict(files))
 
 
 def _entries(

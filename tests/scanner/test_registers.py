@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from scanner.model import RegisterWhy, RequirementState, Scene
 from scanner.registers import (
     ENTRY_TYPE,
     DocumentVerdict,
+    EntryKind,
     JudgedRegisters,
     Registers,
     entry_payload,
@@ -172,6 +174,13 @@ def test_any_edit_ends_a_signature(office: Office, old: str, new: str) -> None:
     assert "edited" in row.detail
 
 
+def test_the_kind_of_an_entry_is_signed_too(office: Office) -> None:
+    office.write(ATTESTATION)
+    (held,) = load_registers(office.directory).entries
+    payloads = {entry_payload(dataclasses.replace(held, kind=kind), "lab-bank", "fsc-2024") for kind in EntryKind}
+    assert len(payloads) == len(EntryKind)
+
+
 def test_spelling_that_means_the_same_keeps_a_signature(office: Office) -> None:
     office.write(ATTESTATION)
     office.sign("AT-001")
@@ -311,6 +320,7 @@ def entry(id_: str, answer: str, made: str, expires: str = "2027-10-01") -> str:
         ([("a", "no", "2026-10-01", "2026-10-03")], "a", OPEN, "expired", "a"),
         ([("a", "yes", "2026-10-01", "2026-10-03"), ("b", "yes", "2026-10-02")], "a", OPEN, "self_declared", "b"),
         ([("a", "yes", "2026-10-01"), ("b", "no", "2026-12-02")], "ab", MET, None, "a"),
+        ([("a", "yes", "2026-10-01"), ("b", "no", "2026-10-02", "2026-10-03")], "a", MET, None, "a"),
     ],
 )
 def test_the_newest_valid_word_decides_and_a_no_weighs_more(
@@ -446,6 +456,7 @@ def test_the_sealed_bytes_give_the_same_registers(office: Office) -> None:
         return held.check(office.approvers, "lab-bank", frozenset({"fsc-2024"}), AS_OF).rows()
 
     assert rows(again) == rows(registers)
+    assert parse_registers(dict(reversed(registers.files.items()))).digest == registers.digest
     (office.directory / "AT-001.dsse.json").write_bytes(b"{}")
     assert load_registers(office.directory).digest != registers.digest
 
