@@ -1,0 +1,256 @@
+"""The report of record: one HTML file in one language that asks nothing of any network and works without a script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from importlib import resources
+from typing import Any
+
+import jinja2
+
+from reports.cards import STEPS, Scope, slug
+from reports.outline import Outline, moment, outline
+from reports.visible import Shown, code_lines, prose, visible
+from reports.words import Words, load_words
+from scanner.model import GapWhy, ItemState, Level, Pillar, RegisterWhy, Scene
+from scanner.result import Dossier, Grade, ItemText, Text
+
+GLYPHS = {
+    ItemState.MET: "✓",
+    ItemState.PARTIAL: "◐",
+    ItemState.NOT_MET: "✕",
+    ItemState.NEEDS_ATTESTATION: "✎",
+    ItemState.UNDETERMINED: "?",
+    ItemState.NOT_ASSESSED: "○",
+    ItemState.NOT_APPLICABLE: "–",
+}
+"""One shape per state, so that a state can be told without its colour."""
+
+EXAMPLE_LIMIT = 500
+"""Examples shown per requirement; how many more there are is said."""
+
+SECTIONS = (
+    *("identity", "headline", "regressions", "heat", "systems", "strict", "items", "gates"),
+    *("gaps", "excluded", "unassigned", "populations", "registers", "method", "glossary"),
+)
+"""Anchors of the sections, in page order."""
+
+HTML_LANGUAGE = {"zh-TW": "zh-Hant-TW", "en": "en"}
+
+_OUTCOME_GLYPHS = {"pass": "✓", "fail": "✕", "unknown": "?", "na": "–"}
+_AIM_GLYPHS = {"reached": "✓", "unproven": "?", "missed": "✕"}
+_TAIPEI = timezone(timedelta(hours=8))
+
+
+def render(dossier: Dossier, language: str) -> bytes:
+    """The report as UTF-8 HTML in ``zh-TW`` or ``en``; the same bytes for the same dossier.
+
+    Raises ValueError for another language, and for an assessment whose headline stands above its grades.
+    """
+    words = load_words(language)
+    told = outline(dossier)
+    css, script = _own_file("report.css"), _own_file("report.js")
+    template = _environment(words, told).get_template("report.html.j2")
+    page = template.render(
+        o=told,
+        d=dossier,
+        a=dossier.assessment,
+        plain_floor=dossier.assessment.headline.without_exceptions.floor,
+        plain_ceiling=dossier.assessment.headline.without_exceptions.ceiling,
+        lang=HTML_LANGUAGE[language],
+        language=language,
+        policy=policy(css, script),
+        sections=[name for name in SECTIONS if name != "strict" or told.strict is not None],
+        taipei=_taipei(told.as_of),
+        verify_command=_verify_command(dossier),
+        regrade_command=Shown(f"ztgrade regrade {_argument(dossier.assessment.path)}"),
+    )
+    return page.encode("utf-8", "replace")
+
+
+def policy(css: str, script: str) -> str:
+    """The content security policy: nothing may load, and only this very style and script may act."""
+    return (
+        f"default-src 'none'; style-src '{_source_hash(css)}'; script-src '{_source_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _source_hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+
+
+def _own_file(name: str) -> str:
+    return resources.files("reports").joinpath("templates", name).read_text("utf-8")
+
+
+def _template(name: str) -> str:
+    """A template's source; style and script go in letter for letter."""
+    source = _own_file(name)
+    return source if name.endswith(".j2") else "{% raw %}" + source + "{% endraw %}"
+
+
+def _environment(words: Words, told: Outline) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_template),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+    )
+    environment.globals.update(_numbers(words))
+    environment.globals.update(_names(words, told))
+    environment.globals.update(
+        t=words.say,
+        term=words.term,
+        text=lambda text: prose(text.in_language(words.language)),
+        prose=prose,
+        code=code_lines,
+        slug=slug,
+        span_text=lambda floor, ceiling: _span_text(words, floor, ceiling),
+        joined=lambda values: words.say("page.separator").join(str(value) for value in values),
+        distinct=_distinct,
+        by_system=_by_system,
+        places=lambda rows: [Scope(row[0], row[1]) for row in dict.fromkeys((row[0], row[1]) for row in rows)],
+        aim=_aim,
+        glyphs=GLYPHS,
+        outcome_glyphs=_OUTCOME_GLYPHS,
+        aim_glyphs=_AIM_GLYPHS,
+        states=list(GLYPHS),
+        levels=list(STEPS),
+        pillars=list(Pillar),
+        whys=[*GapWhy, *RegisterWhy],
+        example_limit=EXAMPLE_LIMIT,
+    )
+    return environment
+
+
+def _finalize(value: Any) -> Any:
+    return value if isinstance(value, Shown) or hasattr(value, "__html__") else visible(str(value))
+
+
+def _numbers(words: Words) -> dict[str, Callable[..., str]]:
+    """How numbers and times are written."""
+
+    def age(span: timedelta | None) -> str:
+        if span is None:
+            return words.say("age.unknown")
+        minutes = int(span.total_seconds()) // 60
+        if minutes < 0:
+            return words.say("age.later")
+        if minutes < 60:
+            return words.say("age.minutes", minutes=minutes)
+        if minutes < 48 * 60:
+            return words.say("age.hours", hours=minutes // 60, minutes=minutes % 60)
+        return words.say("age.days", days=minutes // 1440, hours=minutes % 1440 // 60)
+
+    return {"n": _count, "age": age, "share": _share, "need": _need, "when": _when, "day": _day}
+
+
+def _count(number: int) -> str:
+    return f"{number:,}"
+
+
+def _share(part: int, whole: int) -> str:
+    """Whole percent, rounded down, so that 100 % means all."""
+    return f"{part * 100 // whole}%" if whole else "—"
+
+
+def _need(need: float | None) -> str:
+    return "—" if need is None else "100%" if need == 1 else f"≥ {need * 100:.6g}%"
+
+
+def _when(text: str | None) -> str:
+    parsed = moment(text)
+    return visible(text or "—") if parsed is None else f"{parsed.astimezone(UTC):%Y-%m-%d %H:%M}Z"
+
+
+def _day(text: str | None) -> str:
+    parsed = moment(text)
+    return visible(text or "—") if parsed is None else f"{parsed.astimezone(UTC):%Y-%m-%d}"
+
+
+def _taipei(as_of: datetime | None) -> str | None:
+    return None if as_of is None else f"{as_of.astimezone(_TAIPEI):%Y-%m-%d %H:%M}"
+
+
+def _names(words: Words, told: Outline) -> dict[str, Any]:
+    """How items, systems, assets and evidence are named and linked."""
+    titles: dict[str, ItemText] = {card.id: card.text for card in told.items if card.text is not None}
+    anchors = {card.id: card.anchor for card in (*told.items, *told.gates)}
+    collections = {row.ref.digest: row.anchor for row in told.collections if row.anchor}
+
+    def item_anchor(item: str) -> str:
+        return anchors.get(item) or anchors.get(f"gate {item}") or "items"
+
+    def item_title(item: str) -> str:
+        if item in titles:
+            return prose(titles[item].title.in_language(words.language))
+        return words.say("gates.asks") if _gate_level(item) else ""
+
+    def item_label(item: str) -> str:
+        level = _gate_level(item)
+        return words.say("gates.label", level=level) if level else visible(item)
+
+    def system_name(name: str) -> str:
+        title: Text | None = told.dossier.systems.get(name)
+        return visible(name) if title is None else visible(title.in_language(words.language))
+
+    def evidence(path: str) -> tuple[str | None, str, str]:
+        digest, _, file = path.partition("/")
+        target = collections.get(digest.strip())
+        return (target, f"{digest.strip()[:12]}…", file.strip()) if target else (None, "", path)
+
+    return {
+        "item_anchor": item_anchor,
+        "item_label": item_label,
+        "level_size": lambda level: sum(card.level is level for card in told.items),
+        "item_title": item_title,
+        "system_name": system_name,
+        "names": lambda systems: [system_name(name) for name in systems],
+        "evidence": evidence,
+    }
+
+
+def _gate_level(item: str) -> str | None:
+    """The level of a gate that is named where items are named."""
+    level = item.removeprefix("gate ")
+    return level if level in [step.value for step in STEPS] else None
+
+
+def _span_text(words: Words, floor: Level, ceiling: Level) -> str:
+    low, high = words.term("level", floor), words.term("level", ceiling)
+    return low if floor is ceiling else f"{low}..{high}"
+
+
+def _by_system(scopes: Iterable[Scope]) -> list[tuple[str, list[Scene]]]:
+    systems: dict[str, list[Scene]] = {}
+    for scope in scopes:
+        systems.setdefault(scope.system, []).append(scope.scene)
+    return list(systems.items())
+
+
+def _distinct(rows: Sequence[Any], name: str) -> list[str]:
+    values = (getattr(row, name) for row in rows)
+    return list(dict.fromkeys(value for value in values if value))
+
+
+def _aim(grade: Grade) -> str:
+    if grade.floor.rank >= grade.target.rank:
+        return "reached"
+    return "unproven" if grade.ceiling.rank >= grade.target.rank else "missed"
+
+
+def _argument(path: str) -> str:
+    return Shown(shlex.quote(visible(path)))
+
+
+def _verify_command(dossier: Dossier) -> str:
+    path, root = _argument(dossier.assessment.path), _argument(dossier.root)
+    return Shown(f"ztgrade verify {path} --trust signer.pem --anchor {root}")

@@ -1,0 +1,1 @@
+"""The reports: what they show, how safely, and that both languages say the same."""

@@ -1,0 +1,335 @@
+"""The HTML report: sound, inert, self-contained, and every number that of the data."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from functools import cache
+
+import msgspec
+import pytest
+
+from reports import as_html
+from reports.cards import checks_of
+from reports.words import LANGUAGES
+from scanner.model import ItemState, Level
+from scanner.result import RequirementResult, Text
+from tests.reports.dossier_sample import HOSTILE, SCOPES, dossier, wide
+from tests.reports.page import Page
+
+COLOURS = [state.value for state in ItemState]
+
+
+@cache
+def content(language: str) -> bytes:
+    """The sample as it is rendered."""
+    return as_html.render(dossier(), language)
+
+
+@cache
+def page(language: str) -> Page:
+    """The sample as a browser reads it."""
+    return Page(content(language))
+
+
+both = pytest.mark.parametrize("language", LANGUAGES)
+
+
+@both
+def test_tags_balance_and_ids_are_unique(language: str) -> None:
+    assert page(language).faults == []
+    assert len(page(language).ids) == len(set(page(language).ids))
+
+
+@both
+def test_every_link_leads_to_a_place_on_the_page(language: str) -> None:
+    links = [attributes["href"] for tag, attributes in page(language).elements if tag == "a"]
+
+    assert links
+    assert {link for link in links if link[:1] != "#" or link[1:] not in page(language).ids} == set()
+
+
+@both
+def test_nothing_is_asked_of_any_network(language: str) -> None:
+    for tag, attributes in page(language).elements:
+        assert tag not in {"link", "img", "iframe", "object", "embed", "base", "audio", "video", "source", "use"}
+        assert not {"src", "srcset", "action", "formaction", "background", "data", "ping", "style"} & set(attributes)
+        assert not [name for name in attributes if name.startswith("on")]
+    assert not re.search(
+        r"(https?:)?//[a-z]|url\(|@import", "".join(page(language).raw["style"] + page(language).raw["script"])
+    )
+
+
+@both
+def test_the_policy_allows_nothing_but_this_style_and_this_script(language: str) -> None:
+    (policy,) = [a["content"] for t, a in page(language).elements if a.get("http-equiv") == "Content-Security-Policy"]
+    hashes = {
+        tag: "'sha256-" + base64.b64encode(hashlib.sha256("".join(parts).encode()).digest()).decode() + "'"
+        for tag, parts in page(language).raw.items()
+    }
+
+    assert [tag for tag, _ in page(language).elements].count("script") == 1
+    assert policy.split("; ") == [
+        "default-src 'none'",
+        f"style-src {hashes['style']}",
+        f"script-src {hashes['script']}",
+        "base-uri 'none'",
+        "form-action 'none'",
+    ]
+
+
+@both
+def test_hostile_text_is_shown_and_does_nothing(language: str) -> None:
+    text = content(language).decode("utf-8")
+
+    assert "<script>alert" not in text
+    assert "<img" not in text
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]", text)
+    assert '"><script>alert(1)</script>' in page(language).text
+    assert "⟨U+202E⟩" in text
+    assert "{{7*7}}" in text
+
+
+def test_hostile_words_anywhere_are_inert() -> None:
+    sample = dossier()
+    assessment = sample.assessment
+    bad = Text(zh_tw=HOSTILE, en=HOSTILE)
+    hostile = msgspec.structs.replace(
+        sample,
+        systems=dict.fromkeys(sample.systems, bad),
+        items=[msgspec.structs.replace(item, title=bad, says=bad, fix=bad, function=bad) for item in sample.items],
+        key=HOSTILE,
+        root=HOSTILE,
+        generated_by=HOSTILE,
+        assessment=msgspec.structs.replace(
+            assessment, institution=HOSTILE, path=HOSTILE, as_of=HOSTILE, code=HOSTILE, errors=[HOSTILE]
+        ),
+    )
+
+    told = Page(as_html.render(hostile, "en"))
+
+    assert told.faults == []
+    assert {tag for tag, _ in told.elements} == {tag for tag, _ in page("en").elements}
+
+
+@both
+def test_the_page_says_its_language(language: str) -> None:
+    assert page(language).elements[0] == ("html", {"lang": {"zh-TW": "zh-Hant-TW", "en": "en"}[language]})
+
+
+def test_both_languages_have_the_same_anchors_and_the_same_elements() -> None:
+    assert page("zh-TW").ids == page("en").ids
+    assert [tag for tag, _ in page("zh-TW").elements] == [tag for tag, _ in page("en").elements]
+    assert not re.search(r"[\u4e00-\u9fff]", "".join(page("en").text))
+
+
+def test_sections_come_in_reading_order() -> None:
+    ids = page("en").ids
+    places = [ids.index(name) for name in as_html.SECTIONS]
+
+    assert places == sorted(places)
+
+
+@both
+def test_the_headline_is_that_of_the_assessment_and_below_every_grade(language: str) -> None:
+    sample = dossier().assessment
+    shown = page(language).by_id("headline-span")
+    accepted = page(language).by_id("headline-with")
+    cells = [attributes for _, attributes in page(language).elements if "data-target" in attributes]
+
+    assert (shown["data-floor"], shown["data-ceiling"]) == (
+        sample.headline.without_exceptions.floor,
+        sample.headline.without_exceptions.ceiling,
+    )
+    assert accepted["data-floor"] == sample.headline.with_exceptions.floor
+    assert [(c["data-floor"], c["data-ceiling"], c["data-target"]) for c in cells] == [
+        (grade.floor, grade.ceiling, grade.target) for grade in sample.grades
+    ]
+    assert all(Level(shown["data-floor"]).rank <= Level(cell["data-floor"]).rank for cell in cells)
+    assert all(Level(shown["data-ceiling"]).rank <= Level(cell["data-ceiling"]).rank for cell in cells)
+
+
+@both
+def test_each_count_of_each_requirement_is_the_assessments(language: str) -> None:
+    shown: dict[str, list[dict[str, int]]] = {}
+    for row in page(language).rows:
+        if row.numbers():
+            shown.setdefault(row.card, []).append(row.numbers())
+    told: dict[str, list[RequirementResult]] = {}
+    for grade in dossier().assessment.grades:
+        for item in grade.items:
+            told.setdefault(f"item-{item.id}", []).extend(checks_of(item.requirements))
+
+    assert set(shown) == {card for card, leaves in told.items() if leaves}
+    for card, leaves in told.items():
+        counts = [
+            {
+                name: getattr(leaf, name)
+                for name in ("population", "assessed", "passed", "failed", "unknown", "excepted")
+            }
+            for leaf in leaves
+        ]
+        assert all(numbers in counts for numbers in shown.get(card, []))
+        assert all(numbers in shown[card] for numbers in counts)
+
+
+@both
+def test_the_numbers_at_the_top_are_the_assessments(language: str) -> None:
+    sample = dossier().assessment
+    leaves = [leaf for grade in sample.grades for item in grade.items for leaf in checks_of(item.requirements)]
+    assessed, population = sum(leaf.assessed for leaf in leaves), sum(leaf.population for leaf in leaves)
+
+    assert page(language).text_of("kpi-regressions") == str(len(sample.regressions))
+    assert page(language).text_of("kpi-gaps") == str(sum(row.count for row in sample.gaps))
+    assert page(language).text_of("kpi-collections") == str(len(sample.collections))
+    assert page(language).text_of("kpi-coverage") == f"{assessed * 100 // population}%"
+    assert f"{assessed:,} / {population:,}" in page(language).text
+
+
+@both
+def test_met_of_all_is_counted_in_each_scope(language: str) -> None:
+    rows = [row for row in page(language).rows if row.table == "scopes"][1:]
+    grades = dossier().assessment.grades
+
+    assert len(rows) == len(SCOPES)
+    for row, scope in zip(rows, SCOPES, strict=True):
+        states = [item.state for grade in grades if (grade.system, grade.scene) == scope for item in grade.items]
+        assert row.cell(3) == f"{states.count(ItemState.MET)}/36"
+        assert [row.cell(place) for place in range(4, 10)] == [
+            str(states.count(state)) for state in as_html.GLYPHS if state is not ItemState.MET
+        ]
+
+
+def test_a_part_is_never_rounded_up_to_the_whole() -> None:
+    sample = dossier(strict=False)
+    text = as_html.render(sample, "en").decode()
+    nearly = [
+        leaf for grade in sample.assessment.grades for item in grade.items for leaf in checks_of(item.requirements)
+    ]
+
+    assert sum(leaf.assessed for leaf in nearly) < sum(leaf.population for leaf in nearly)
+    assert 'id="kpi-coverage">100%' not in text
+
+
+def test_seven_states_have_seven_shapes_and_each_is_shown() -> None:
+    assert set(as_html.GLYPHS) == set(ItemState)
+    assert len(set(as_html.GLYPHS.values())) == 7
+    text = content("en").decode("utf-8")
+    for state, glyph in as_html.GLYPHS.items():
+        assert f'class="st s-{state}"><span class="g" aria-hidden="true">{glyph}</span>' in text
+
+
+@both
+def test_proof_of_identity_is_complete(language: str) -> None:
+    sample = dossier()
+    a = sample.assessment
+    told = page(language).text_of("identity")
+
+    for value in (a.institution, a.as_of, a.baseline.id, a.baseline.version, a.baseline.digest, a.code, a.assessment):
+        assert value in told
+    for value in (sample.root, sample.key, a.estate_digest, a.registers_digest, a.previous or ""):
+        assert value in told
+    assert f"ztgrade verify {a.path} --trust" in told
+    assert f"ztgrade regrade {a.path}" in told
+    assert all(row.digest in told for row in a.collections)
+
+
+@both
+def test_whose_rule_it_is_is_said_at_head_and_in_the_method(language: str) -> None:
+    phrase = {"zh-TW": "行政指導", "en": "administrative guidance"}[language]
+
+    assert content(language).decode().count(phrase) >= 3
+    assert phrase in page(language).text_of("rule")
+
+
+@both
+def test_tables_have_captions_headers_and_scopes(language: str) -> None:
+    elements = page(language).elements
+    tags = [tag for tag, _ in elements]
+
+    assert tags.count("table") == tags.count("caption") == tags.count("thead")
+    assert all(attributes.get("scope") for tag, attributes in elements if tag == "th")
+    assert {"main", "nav", "header", "footer"} <= set(tags)
+    assert tags.count("h1") == 1
+    assert elements[tags.index("body") + 1] == ("a", {"class": "skip", "href": "#content"})
+
+
+def test_colours_can_be_read_in_light_and_dark() -> None:
+    css = "".join(page("en").raw["style"])
+    light, dark = css.split("prefers-color-scheme: dark", 1)
+    for part in (light, dark):
+        ink = dict(re.findall(r"--([a-z_-]+): (#[0-9a-f]{6})", part))
+        pairs = [(name, f"{name}-bg") for name in COLOURS]
+        pairs += [(name, ground) for name in ("ink", "soft", "link", "full") for ground in ("paper", "sheet")]
+        pairs += [("ink", "faint"), ("met", "sheet"), ("not_met", "sheet"), ("undetermined", "sheet")]
+        for front, back in pairs:
+            assert contrast(ink[front], ink[back]) >= 4.5, (front, back)
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG contrast ratio of two colours."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def test_the_same_dossier_gives_the_same_bytes() -> None:
+    assert as_html.render(dossier(), "en") == content("en")
+
+
+def test_two_thousand_hostile_examples_stay_below_five_megabytes() -> None:
+    sample = dossier(examples=1)
+    worst = msgspec.structs.replace(sample.examples[0], asset=HOSTILE * 20_000)
+    many = [msgspec.structs.replace(worst, item=sample.items[index % 36].id) for index in range(2_000)]
+
+    shown = as_html.render(msgspec.structs.replace(sample, examples=many), "zh-TW")
+
+    assert len(shown) < 5_000_000
+    assert Page(shown).faults == []
+
+
+def test_examples_beyond_the_limit_are_counted_not_dropped_in_silence() -> None:
+    sample = dossier(examples=1)
+    one = sample.examples[0]
+    many = [msgspec.structs.replace(one, asset=f"user:x:{index}") for index in range(as_html.EXAMPLE_LIMIT + 7)]
+
+    text = Page(as_html.render(msgspec.structs.replace(sample, examples=many), "en")).text
+
+    assert "7 more are not shown" in text
+
+
+def test_thirty_six_scopes_fold_into_one_line_a_state() -> None:
+    shown = as_html.render(wide(36), "en")
+    told = Page(shown)
+
+    assert told.faults == []
+    assert len(shown) < 5_000_000
+    assert "open" not in {name for tag, attributes in told.elements if tag == "details" for name in attributes}
+
+
+def test_a_dossier_with_nothing_in_it_is_still_a_page() -> None:
+    sample = dossier(strict=False)
+    span = msgspec.structs.replace(sample.assessment.headline.without_exceptions, floor=Level.NONE, ceiling=Level.NONE)
+    headline = msgspec.structs.replace(sample.assessment.headline, without_exceptions=span, with_exceptions=span)
+    empty = msgspec.structs.replace(
+        sample.assessment,
+        **{name: [] for name in ("grades", "gaps", "collections", "registers", "regressions", "scopes", "unassigned")},
+        previous=None,
+        errors=[],
+        headline=headline,
+    )
+
+    told = Page(
+        as_html.render(
+            msgspec.structs.replace(sample, assessment=empty, items=[], gates=[], examples=[], systems={}), "zh-TW"
+        )
+    )
+
+    assert told.faults == []
+    assert told.text_of("kpi-coverage") == "—"
