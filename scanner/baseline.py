@@ -63,12 +63,20 @@ def _gather(id_or_path: str, beside: Path, chain: tuple[str, ...]) -> dict[str, 
     if place in chain:
         raise ConfigurationError([Problem(MAIN, None, "extends", f"the chain comes back to {id_or_path!r}")])
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml") and entry.is_file())
-    files = {name: (folder / name).read_bytes() for name in names}
+    files: dict[str, bytes] = {}
+    for name in names:
+        try:
+            files[name] = (folder / name).read_bytes()
+        except OSError as error:
+            raise ConfigurationError([Problem(name, None, "", f"cannot be read: {error.strerror}")]) from None
     parent = _parent(files.get(MAIN, b""))
     if parent is not None:
         here = folder if isinstance(folder, Path) else Path()
-        for name, content in _gather(parent, here, (*chain, place)).items():
-            files[PARENT + name] = content
+        try:
+            parents = _gather(parent, here, (*chain, place))
+        except UnknownName as error:
+            raise ConfigurationError([Problem(MAIN, None, "extends", str(error))]) from None
+        files.update({PARENT + name: content for name, content in parents.items()})
     return files
 
 

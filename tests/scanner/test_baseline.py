@@ -387,6 +387,22 @@ def test_a_chain_that_comes_back_is_refused(tmp_path: Path) -> None:
         load_baseline(tmp_path / "strict", CHECKS)
 
 
+def test_extending_what_is_not_there_is_told_with_the_nearest(tmp_path: Path) -> None:
+    write(tmp_path / "strict", {"baseline.toml": CHILD.replace("../small", "fsc-2025")})
+    with pytest.raises(ConfigurationError, match=r"extends: there is no .* did you mean 'fsc-2024'"):
+        load_baseline(tmp_path / "strict", CHECKS)
+
+
+def test_a_file_that_cannot_be_read_is_told_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    write(tmp_path / "small", FILES)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(ConfigurationError, match=r"baseline\.toml: cannot be read: Permission denied"):
+        load_baseline(tmp_path / "small", CHECKS)
+
+
 def test_an_id_that_is_neither_shipped_nor_a_folder_is_told_with_the_nearest() -> None:
     with pytest.raises(UnknownName, match="did you mean 'fsc-2024'"):
         load_baseline("fsc-2025", CHECKS)
