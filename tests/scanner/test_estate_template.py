@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from scanner.cli import COMMANDS
 from scanner.errors import UsageError
 from scanner.estate import load_estate
 from scanner.estate_template import initial_files, write_initial
@@ -54,6 +55,13 @@ def test_every_example_in_the_first_register_is_valid(tmp_path: Path) -> None:
     with_examples(path)
     registers = load_registers(tmp_path / "registers", None, {"this-host": (Scene.SYSTEM_OPERATIONS,)})
     assert {entry.kind for entry in registers.entries} == set(EntryKind)
+
+
+def test_only_commands_that_exist_are_named() -> None:
+    text = b"".join(initial_files().values()).decode()
+    named = re.findall(r"ztgrade ([a-z]+)", text)
+    assert named
+    assert set(named) <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("name", sorted(initial_files()))
