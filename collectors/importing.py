@@ -63,7 +63,7 @@ class ImportCollector:
         Permission(
             name="read the supplied files",
             why="every fact of the source stands in them",
-            facts=("*",),
+            facts=tuple(sorted(KNOWN)),
         ),
     )
 
@@ -151,25 +151,17 @@ class ImportCollector:
 
 
 def _supplier_key(target: Target) -> tuple[bytes | None, str | None]:
-    """PEM of the key whose signature closes, or why it cannot be had; a relative path is sought upwards."""
+    """PEM of the key whose signature closes, from the option itself or the file it names; or why it cannot be had."""
     given = target.options.get("supplier_key")
     if given is None or given == "":
         return None, None
-    if isinstance(given, bytes):
-        return given, None
-    text = str(given)
-    if text.startswith("-----BEGIN"):
+    text = given.decode("utf-8", "replace") if isinstance(given, bytes) else str(given)
+    if "-----BEGIN" in text:
         return text.encode(), None
-    path = Path(text)
-    bases = [Path()] if path.is_absolute() or target.captures is None else list(target.captures.absolute().parents)
-    for base in bases:
-        try:
-            return (base / path).read_bytes(), None
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            return None, f"supplier_key {text}: {error.strerror}; nothing is closed"
-    return None, f"supplier_key {text}: there is no such file; nothing is closed"
+    try:
+        return Path(text).read_bytes(), None
+    except OSError as error:
+        return None, f"supplier_key {text}: {error.strerror}; nothing is closed"
 
 
 def _statement(path: Path, key: bytes | None, read: _Read) -> Iterator[Record]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.confinement import container
 from agent.host import Host
-from agent.section import UNSUPPORTED, Missing, NotSupported, Probe, Seen
+from agent.section import DENIED, UNSUPPORTED, Missing, NotSupported, Probe, Seen
 
 _UNSYNCHRONISED = 0x40
 """STA_UNSYNC of adjtimex(2): no program disciplines the clock."""
@@ -24,7 +24,10 @@ def look(host: Host) -> Seen:
     names = {process.name[:15] for process in host.processes()}
     daemon = next((name for name in _DAEMONS if name[:15] in names), None)
     if daemon is None and not synchronised:
-        return Seen({"synchronised": False, "source": "none"})
+        if host.privileged():
+            return Seen({"synchronised": False, "source": "none"})
+        detail = "only root sees every process, so what is not seen proves nothing"
+        return Seen({"synchronised": False, "source": None}, {"source": Missing(DENIED, detail)})
     source = _server(host, daemon)
     missing = {}
     if source is None:

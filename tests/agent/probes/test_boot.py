@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from agent.probes import boot, observe
+from tests.agent.recorded import CONTAINER, DEBIAN_LAPTOP, GUID, MACOS, WINDOWS
+
+SECURE = f"/sys/firmware/efi/efivars/SecureBoot-{GUID}"
+SETUP = f"/sys/firmware/efi/efivars/SetupMode-{GUID}"
+TPM = "/sys/class/tpm/tpm0"
+
+
+@pytest.mark.parametrize(
+    ("secure", "setup", "state"), [(1, 0, "enabled"), (0, 0, "disabled"), (1, 1, "disabled"), (0, 1, "disabled")]
+)
+def test_secure_boot_needs_the_variable_and_no_setup_mode(secure: int, setup: int, state: str) -> None:
+    host = DEBIAN_LAPTOP.changed(files={SECURE: bytes([6, 0, 0, 0, secure]), SETUP: bytes([6, 0, 0, 0, setup])})
+    assert observe(boot.PROBE, host).values["secure_boot"] == state
+
+
+def test_firmware_without_efi_cannot_do_secure_boot() -> None:
+    host = DEBIAN_LAPTOP.changed(files={SECURE: None, SETUP: None})
+    assert observe(boot.PROBE, host).values["secure_boot"] == "unsupported"
+
+
+def test_hidden_variables_are_not_disabled_secure_boot() -> None:
+    hidden = observe(boot.PROBE, DEBIAN_LAPTOP.changed(hidden=frozenset({SECURE})))
+    assert (hidden.values["secure_boot"], hidden.missing["secure_boot"].status) == (None, "denied")
+    lost = observe(boot.PROBE, DEBIAN_LAPTOP.changed(files={SETUP: None}))
+    assert lost.missing["secure_boot"].status == "unsupported"
+    assert observe(boot.PROBE, DEBIAN_LAPTOP.changed(files={SECURE: b"\x01"})).status == "error"
+
+
+def test_a_tpm_is_absent_only_where_the_kernel_could_have_shown_one() -> None:
+    without = DEBIAN_LAPTOP.changed(files={f"{TPM}/tpm_version_major": None})
+    assert observe(boot.PROBE, without).missing["tpm"].status == "unsupported"
+    looked = without.changed(folders=("/sys/firmware", "/sys/class/tpm"))
+    assert observe(boot.PROBE, looked).values["tpm"] == "absent"
+    announced = looked.changed(files={"/sys/firmware/acpi/tables/TPM2": b"TPM2"})
+    assert observe(boot.PROBE, announced).values["tpm"] is None
+
+
+def test_a_tpm_of_version_1_says_whether_it_is_enabled() -> None:
+    files = {f"{TPM}/tpm_version_major": "1\n", f"{TPM}/device/enabled": "1\n", f"{TPM}/device/active": "0\n"}
+    assert observe(boot.PROBE, DEBIAN_LAPTOP.changed(files=files)).values["tpm"] == "disabled"
+    assert observe(boot.PROBE, DEBIAN_LAPTOP).values["tpm"] == "ready"
+
+
+def test_other_systems_say_what_they_state_and_no_more() -> None:
+    assert observe(boot.PROBE, CONTAINER).status == "unsupported"
+    assert observe(boot.PROBE, MACOS).status == "unsupported"
+    windows = observe(boot.PROBE, WINDOWS)
+    assert (windows.values["secure_boot"], windows.missing["tpm"].status) == ("enabled", "unsupported")

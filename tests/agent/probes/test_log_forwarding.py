@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agent.probes import log_forwarding, observe
+from tests.agent.recorded import CONTAINER, DEBIAN_LAPTOP, NOT_ROOT, RecordedHost
+
+
+def rsyslog(text: str) -> RecordedHost:
+    return DEBIAN_LAPTOP.changed(files={"/etc/rsyslog.conf": text})
+
+
+def sent(host: RecordedHost) -> tuple[Any, Any]:
+    section = observe(log_forwarding.PROBE, host)
+    assert section.status == "seen", section.detail
+    return section.values["destinations"], section.values["encrypted"]
+
+
+def test_rsyslog_over_tls_is_told_from_plain_text() -> None:
+    assert sent(DEBIAN_LAPTOP) == (["siem.bank.example:6514"], True)
+    assert sent(rsyslog("*.* @@10.0.0.9:514\n")) == (["10.0.0.9:514"], False)
+    assert sent(rsyslog("auth.* @[fd00::9]:5514\n# *.* @10.9.9.9\n")) == (["[fd00::9]:5514"], False)
+    relp = '*.* action(type="omrelp" target="siem" port="2514" tls="on")\n'
+    assert sent(rsyslog(relp)) == (["siem:2514"], True)
+    assert sent(rsyslog(f"{relp}*.* @10.0.0.9\n")) == (["10.0.0.9:514", "siem:2514"], False)
+
+
+def test_settings_in_the_folder_count_too() -> None:
+    host = rsyslog("$ModLoad imuxsock\n").changed(files={"/etc/rsyslog.d/50-siem.conf": "*.* @@siem:514\n"})
+    assert sent(host) == (["siem:514"], False)
+
+
+@pytest.mark.parametrize(
+    ("transport", "secure"), [('transport("tls") tls(peer-verify(yes))', True), ('transport("tcp")', False)]
+)
+def test_syslog_ng_destinations_are_read(transport: str, secure: bool) -> None:
+    text = f'destination d_siem {{ network("siem.bank" port(6514) {transport}); }};\n'
+    host = DEBIAN_LAPTOP.changed(names=("syslog-ng",), files={"/etc/syslog-ng/syslog-ng.conf": text})
+    assert sent(host) == (["siem.bank:6514"], secure)
+
+
+def test_the_journal_is_uploaded_over_https() -> None:
+    text = "[Upload]\nURL=https://logs.bank:19532\n"
+    host = DEBIAN_LAPTOP.changed(names=("systemd-journal-upload",), files={"/etc/systemd/journal-upload.conf": text})
+    assert sent(host) == (["logs.bank:19532"], True)
+
+
+def test_nowhere_is_said_only_where_every_known_shipper_is_out_of_the_way() -> None:
+    section = observe(log_forwarding.PROBE, DEBIAN_LAPTOP.changed(names=("systemd",)))
+    assert section.values["destinations"] == []
+    assert section.values["encrypted"] is None
+    assert section.values["known_list"]
+    shipped = DEBIAN_LAPTOP.changed(names=("systemd", "filebeat"))
+    assert observe(log_forwarding.PROBE, shipped).status == "unsupported"
+
+
+def test_settings_that_are_not_understood_are_not_guessed() -> None:
+    host = rsyslog('*.* action(type="omkafka" broker="k:9092")\n')
+    assert observe(log_forwarding.PROBE, host).status == "unsupported"
+
+
+def test_right_and_place_to_look_are_needed() -> None:
+    assert observe(log_forwarding.PROBE, NOT_ROOT).status == "denied"
+    assert observe(log_forwarding.PROBE, CONTAINER).status == "unsupported"
