@@ -59,7 +59,7 @@ def test_every_example_in_the_first_register_is_valid(tmp_path: Path) -> None:
 
 def test_only_commands_that_exist_are_named() -> None:
     text = b"".join(initial_files().values()).decode()
-    named = re.findall(r"ztgrade ([a-z]+)", text)
+    named = re.findall(r'(?:"|     |: )ztgrade ([a-z]+)', text)
     assert named
     assert set(named) <= set(COMMANDS)
 
