@@ -217,4 +217,3 @@ def _names(asset: Asset) -> Fields:
         "display_name": f"Demo {asset.name}",
         "login": f"{asset.name}@lab-bank.example",
     }
-

@@ -199,4 +199,3 @@ def test_registers_hold_every_way_in_which_an_entry_may_not_count(estate: Estate
         "outside-key": "self_declared",
         "altered": "self_declared",
     }
-

@@ -11,7 +11,6 @@ from importlib.resources import files
 
 import pytest
 
-from collectors.importing import COLLECTOR
 from scanner import registry
 from scanner.assess import Graded, Inputs, grade, read_targets
 from scanner.baseline import load_baseline
@@ -50,7 +49,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     as_of = datetime.fromisoformat(read_description().as_of)
     estate = load_estate(write(folder / "bank"))
     store = Store.open(folder / "store", create=True)
-    collectors = {COLLECTOR.name: COLLECTOR}
+    collectors = registry.collectors()
     sealed = collect(estate, store, collectors=collectors, clock=lambda: as_of)
     newest = {collection.meta.target: collection for collection in sealed}
     baseline = load_baseline("fsc-2024", registry.checks())
