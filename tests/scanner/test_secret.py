@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from scanner import secret
 from scanner.errors import SecretUnavailable
 from scanner.institution import Credential
 from scanner.secret import MAX_SECRET_BYTES, reference_fault, resolve
@@ -86,7 +85,7 @@ def test_a_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.M
     if os.geteuid() == 0:
         os.chown(path, 12_345, -1)
     else:
-        monkeypatch.setattr(secret.os, "geteuid", lambda: os.getuid() + 1)
+        monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     with pytest.raises(SecretUnavailable, match="must belong"):
         resolve("file:secret", tmp_path)
 
