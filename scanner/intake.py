@@ -16,7 +16,7 @@ import msgspec
 from scanner.canonical import canonical_json
 from scanner.collection import SCHEMA_VERSION, Collection, CollectionMeta
 from scanner.column import ClaimError
-from scanner.disk import remove_tree, translated, write_private
+from scanner.disk import disk_trouble, remove_tree, translated, write_private
 from scanner.errors import StoreError
 from scanner.facts import FACTS
 from scanner.model import Capture, Census, Fact, Gap, GapWhy, Origin, Record, SourceIdentity, Target, keys_digest, utc
@@ -91,7 +91,8 @@ class CollectionWriter:
         """
         self._usable()
         self._records += 1
-        with translated(self._folder):
+        # Once per record, so an exception handler rather than the context manager, which costs more than the rest.
+        try:
             match record:
                 case Fact():
                     self._add_fact(record)
@@ -105,18 +106,22 @@ class CollectionWriter:
                     self._add_identity(record)
                 case _:
                     self._malformed("*", f"a {type(record).__name__} is no record")
+        except OSError as error:
+            raise disk_trouble(self._folder, error) from error
 
     def add_row(self, fact_name: str, row: Mapping[str, Any]) -> None:
         """The same for a decoded row of an import; times are RFC 3339 text or datetimes with a zone."""
         self._usable()
         self._records += 1
-        with translated(self._folder):
+        try:
             fact = self._vocabulary.get(fact_name) if isinstance(fact_name, str) else None
             spool = self._spool(fact) if fact is not None else None
             if spool is None:
                 self._malformed(_safe_name(fact_name), "is of a fact type that does not exist; see list facts")
             else:
                 self._keep(spool, spool.gate.admit_row(row))
+        except OSError as error:
+            raise disk_trouble(self._folder, error) from error
 
     def seal(self, complete: bool, finished_at: datetime) -> Collection:
         """Write facts as Parquet, seal the folder and put it in the store; the writer is used up.

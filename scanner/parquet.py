@@ -141,6 +141,11 @@ class Gate:
             if info.struct is not None
             and (inner := tuple(n for n, i in fields_of(info.struct).items() if i.type is ColumnType.TIME))
         }
+        self._numbers = any(
+            part.type is ColumnType.INTEGER
+            for info in fields.values()
+            for part in ((info,) if info.struct is None else fields_of(info.struct).values())
+        )
         self._personal = tuple(identity_schema(fact))[1:]
 
     def admit(self, record: Fact) -> Admitted:
@@ -150,7 +155,7 @@ class Gate:
             back = self._decode(line)
         except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError):
             return self.admit_row(_bare(record))
-        if back != record or len(line) > TEXT_LIMIT or _LONG_NUMBER.search(line):
+        if back != record or len(line) > TEXT_LIMIT or (self._numbers and _LONG_NUMBER.search(line)):
             return self.admit_row(_bare(record))
         return self._finish(back, line, ())
 
@@ -179,7 +184,7 @@ class Gate:
 
     def _asset_flaw(self, asset: str) -> str | None:
         parts = _ASSET.fullmatch(asset)
-        if parts is None or _text_flaw(asset):
+        if parts is None or (not asset.isascii() and _text_flaw(asset)) or len(asset) > TEXT_LIMIT:
             return "has an asset that is not kind:source:key"
         if self._kind is not None and parts.group(1) != self._kind:
             return f"has an asset that is not a {self._kind}"
@@ -269,16 +274,14 @@ def engine(spill: Path, *, memory: str = "512MB", threads: int = 2) -> Iterator[
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }
-    connection = duckdb.connect(":memory:", config=settings)
     try:
-        connection.execute("SET TimeZone = 'UTC'")
-        yield connection
+        with duckdb.connect(":memory:", config=settings) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
     except duckdb.Error as error:
         if is_full(str(error)):
             raise disk_full(spill.parent) from error
         raise EngineError(f"the Parquet writer failed: {error}; check memory and disk, then run it again") from error
-    finally:
-        connection.close()
 
 
 def write_sorted(
