@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta, timezone
@@ -12,11 +13,11 @@ from typing import Any
 
 import jinja2
 
-from reports.cards import STEPS, Scope, slug
+from reports.cards import STEPS, Scope, Verdict, slug
 from reports.outline import Outline, moment, outline
 from reports.visible import Shown, code_lines, prose, visible
 from reports.words import Words, load_words
-from scanner.model import GapWhy, ItemState, Level, Pillar, RegisterWhy, Scene
+from scanner.model import GapWhy, ItemState, Level, Pillar, RegisterWhy, RequirementState, Scene
 from scanner.result import Dossier, Grade, ItemText, Text
 
 GLYPHS = {
@@ -43,6 +44,10 @@ HTML_LANGUAGE = {"zh-TW": "zh-Hant-TW", "en": "en"}
 
 _OUTCOME_GLYPHS = {"pass": "✓", "fail": "✕", "unknown": "?", "na": "–"}
 _AIM_GLYPHS = {"reached": "✓", "unproven": "?", "missed": "✕"}
+_EXCLUSIONS = {
+    "reason.matrix": r"the cloud matrix does not ask it of (?P<model>\w+)",
+    "reason.statement": r"signed scope statement (?P<entry>[^;]+); (?P<population>\w+) is closed and empty",
+}
 _TAIPEI = timezone(timedelta(hours=8))
 
 
@@ -119,6 +124,8 @@ def _environment(words: Words, told: Outline) -> jinja2.Environment:
         by_system=_by_system,
         places=lambda rows: [Scope(row[0], row[1]) for row in dict.fromkeys((row[0], row[1]) for row in rows)],
         aim=_aim,
+        reason=lambda verdict: _reason(words, verdict),
+        exclusion=lambda reason: _exclusion(words, reason),
         glyphs=GLYPHS,
         outcome_glyphs=_OUTCOME_GLYPHS,
         aim_glyphs=_AIM_GLYPHS,
@@ -222,6 +229,27 @@ def _gate_level(item: str) -> str | None:
     """The level of a gate that is named where items are named."""
     level = item.removeprefix("gate ")
     return level if level in [step.value for step in STEPS] else None
+
+
+def _reason(words: Words, verdict: Verdict) -> str:
+    """Why a verdict is what it is: the requirements that decide it, or the written rule by which it does not apply."""
+    if verdict.state is ItemState.MET:
+        return ""
+    if verdict.state is ItemState.NOT_APPLICABLE:
+        return _exclusion(words, verdict.reason)
+    disproved = [row.id for row in verdict.requirements if row.state is RequirementState.NOT_MET]
+    names = disproved or [row.id for row in verdict.requirements if row.state is RequirementState.UNDETERMINED]
+    listed = words.say("page.separator").join(slug(name) for name in names)
+    return words.say(f"reason.{verdict.state}", names=listed) if names else visible(verdict.reason)
+
+
+def _exclusion(words: Words, reason: str) -> str:
+    """A reason for not applying, in the language of the report where it is one of the two that the rule knows."""
+    for key, pattern in _EXCLUSIONS.items():
+        match = re.fullmatch(pattern, reason)
+        if match is not None:
+            return words.say(key, **match.groupdict())
+    return visible(reason)
 
 
 def _span_text(words: Words, floor: Level, ceiling: Level) -> str:

@@ -330,7 +330,7 @@ def item_result(item: str, state: ItemState, index: int) -> ItemResult:
         id=item,
         level=LEVEL_OF[item],
         state=state,
-        reason="the cloud matrix lists no duty for saas" if state is ItemState.NOT_APPLICABLE else "",
+        reason="the cloud matrix does not ask it of saas" if state is ItemState.NOT_APPLICABLE else "",
         last_proved="2026-10-20T01:00:00Z" if item == "3-6" and state is ItemState.UNDETERMINED else None,
         requirements=[] if state is ItemState.NOT_APPLICABLE else requirements,
     )
