@@ -111,15 +111,14 @@ def seal(store: Store, graded: Graded, collections: list[Collection]) -> tuple[A
             )
         )
     )
-    with tempfile.TemporaryDirectory(dir=store.path / "tmp") as folder:
+    with store.writing() as writer, tempfile.TemporaryDirectory(dir=store.path / "tmp") as folder:
         for name, judged in graded.judged.items():
             findings, members = Path(folder) / f"findings-{name}", Path(folder) / f"members-{name}"
             write_findings(judged, str(findings))
             _write_members(graded.membership, judged, members)
             files[f"findings/{name}.parquet"] = findings
             files[f"members/{name}.parquet"] = members
-        with store.writing() as writer:
-            path = writer.assessment(graded.assessment.assessment, files, collections)
+        path = writer.assessment(graded.assessment.assessment, files, collections)
     return msgspec.structs.replace(graded.assessment, path=str(path)), path
 
 

@@ -10,9 +10,8 @@ from scanner.explain import Shown, shown
 from scanner.grade import RULE_VERSION
 from scanner.guideline import Baseline, Requirement
 from scanner.judge import Use
-from scanner.model import Fact, Outcome
+from scanner.model import Outcome
 from scanner.result import Assessment, Dossier, Example, ItemText, RequirementText, Text
-from scanner.scope import Scope
 
 EXAMPLES_PER_OUTCOME = 12
 """Sentences are built on demand; a report shows so many assets per requirement and outcome."""
@@ -83,18 +82,25 @@ def examples(graded: Graded, per_outcome: int = EXAMPLES_PER_OUTCOME) -> Iterato
                 use = graded.uses.get(part.address)
                 if use is None or use.id in graded.judged[use.over].errors:
                     continue
-                for outcome in (Outcome.FAIL, Outcome.UNKNOWN):
-                    for row in seen(graded, use, outcome=outcome, limit=per_outcome):
-                        yield Example(
-                            item=item.id,
-                            requirement=part.address,
-                            use=use.id,
-                            asset=row.asset,
-                            outcome=row.outcome,
-                            sentence=sentence(baseline, part, row),
-                            evidence=evidence_of(graded, use, row.asset),
-                            systems=systems_of(graded, use, row.asset),
-                        )
+                rows = [
+                    row
+                    for outcome in (Outcome.FAIL, Outcome.UNKNOWN)
+                    for row in seen(graded, use, outcome=outcome, limit=per_outcome)
+                ]
+                assets = [row.asset for row in rows]
+                places = evidence_of(graded, use, assets)
+                members = graded.membership.of(graded.judged[use.over].population, assets)
+                for row in rows:
+                    yield Example(
+                        item=item.id,
+                        requirement=part.address,
+                        use=use.id,
+                        asset=row.asset,
+                        outcome=row.outcome,
+                        sentence=sentence(baseline, part, row),
+                        evidence=places[row.asset],
+                        systems=sorted({s.system for s, member in members[row.asset] if member is not False}),
+                    )
 
 
 def seen(
@@ -123,24 +129,14 @@ def sentence(baseline: Baseline, requirement: Requirement, row: Shown) -> Text:
     )
 
 
-def evidence_of(graded: Graded, use: Use, asset: str) -> list[str]:
-    """``collection root / file`` for every file in which a row about the asset was judged."""
+def evidence_of(graded: Graded, use: Use, assets: Sequence[str]) -> dict[str, list[str]]:
+    """For each asset ``collection root / file`` of every file in which a row about it was judged."""
     built = use.check.build(graded.inputs.as_of, use.parameters)
-    facts: set[type[Fact]] = {fact for fact, _ in built.touched.fields} | {use.check.over}
-    found = []
-    for fact in sorted(facts, key=lambda item: item.__name__):
-        for source in graded.evidence.promising(fact.__name__):
-            for target, path in graded.evidence.files(source, fact.__name__):
-                if graded.evidence.mentions(path, asset):
-                    found.append(f"{target.root}/facts/{fact.__name__}.parquet")
+    names = {fact.__name__ for fact, _ in built.touched.fields} | {use.over}
+    found: dict[str, list[str]] = {asset: [] for asset in assets}
+    for name in sorted(names):
+        for source in graded.evidence.promising(name):
+            for target, path in graded.evidence.files(source, name):
+                for asset in graded.evidence.mentioned(path, assets):
+                    found[asset].append(f"{target.root}/facts/{name}.parquet")
     return found
-
-
-def systems_of(graded: Graded, use: Use, asset: str) -> list[str]:
-    """Systems of which the asset is, or may be, a member."""
-    return sorted({scope.system for scope, member in membership_of(graded, use, asset) if member is not False})
-
-
-def membership_of(graded: Graded, use: Use, asset: str) -> Sequence[tuple[Scope, bool | None]]:
-    """Membership of one asset in every scope."""
-    return graded.membership.of(graded.judged[use.over].population, asset)

@@ -171,17 +171,22 @@ class Evidence:
         described = self.connection.execute(f"DESCRIBE SELECT * FROM read_parquet([{paths}], union_by_name = true)")
         return {str(row[0]) for row in described.fetchall()}
 
-    def mentions(self, path: Path, asset: str) -> bool:
-        """Whether a fact file has a row about the asset, under its own key or an alias."""
-        keys = [asset, *(alias for alias, key in self.same.canonical.items() if key == asset)]
-        names = ", ".join(quoted(key) for key in keys)
-        query = f"SELECT 1 FROM read_parquet({quoted(str(path))}) WHERE asset IN ({names}) LIMIT 1"
-        return self.connection.execute(query).fetchone() is not None
+    def keys_of(self, asset: str) -> list[str]:
+        """The asset's own key and its aliases."""
+        return [asset, *(alias for alias, key in self.same.canonical.items() if key == asset)]
+
+    def mentioned(self, path: Path, assets: Iterable[str]) -> set[str]:
+        """Which of the assets a fact file has rows about, under their own keys or aliases."""
+        owner = {key: asset for asset in assets for key in self.keys_of(asset)}
+        if not owner:
+            return set()
+        names = ", ".join(quoted(key) for key in sorted(owner))
+        query = f"SELECT DISTINCT asset FROM read_parquet({quoted(str(path))}) WHERE asset IN ({names})"
+        return {owner[str(row[0])] for row in self.connection.execute(query).fetchall()}
 
     def raw_rows(self, path: Path, asset: str) -> list[dict[str, object]]:
         """Every row of a fact file about the asset, as stored."""
-        keys = [asset, *(alias for alias, key in self.same.canonical.items() if key == asset)]
-        names = ", ".join(quoted(key) for key in keys)
+        names = ", ".join(quoted(key) for key in self.keys_of(asset))
         found = self.connection.execute(f"SELECT * FROM read_parquet({quoted(str(path))}) WHERE asset IN ({names})")
         columns = [str(column[0]) for column in found.description or ()]
         return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from scanner.column import Built, column_name
@@ -43,7 +43,7 @@ def missing(
     judged: Judged, as_of: datetime, precedence: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[Missing, frozenset[str]]]:
     """Every field whose absence left some use unknown, with the ids of the uses that touch it."""
-    population, evidence = judged.population, judged.population.evidence
+    evidence = judged.population.evidence
     built = _built(judged.uses, as_of, judged.errors)
     for max_age in sorted({use.max_age for use, _ in built.values()}):
         group = {use_id: claim for use_id, (use, claim) in built.items() if use.max_age == max_age}
@@ -54,33 +54,42 @@ def missing(
         row = evidence.connection.execute("SELECT count(*) FROM unknowns").fetchone()
         if row is None or not row[0]:
             continue
-        touched = touched_by(group.values())
-        world = world_sql(population, touched, max_age, precedence, "unknowns")
-        for fact in sorted(touched, key=lambda item: item.__name__):
-            order = precedence.get(fact.__name__)
-            sources = evidence.promising(fact.__name__) if order is None else list(order)
-            speaking = voices(evidence, fact.__name__, population.fact.kind, sources, max_age)
-            joins = " ".join(voice.join for voice in speaking if voice.join)
-            for info in judged_fields(fact):
-                if info.name not in touched[fact]:
-                    continue
-                users = frozenset(
-                    use_id for use_id, claim in group.items() if (fact, info.name) in claim.touched.fields
-                )
-                column = identifier(column_name(fact.__name__, info.name))
-                why = _why(speaking, conflict_sql(speaking, info), column)
-                concerned = " OR ".join(f"findings.{identifier(use)} = {Outcome.UNKNOWN.code}" for use in sorted(users))
-                query = (
-                    f"SELECT why, count(*), min(asset) FROM (SELECT roster.asset, {why} AS why "
-                    f"FROM unknowns AS roster JOIN ({world}) AS world ON world.id = roster.id "
-                    f"JOIN {judged.table} AS findings ON findings.id = roster.id {joins} WHERE {concerned}) "
-                    "WHERE why IS NOT NULL GROUP BY why ORDER BY why"
-                )
-                for reason, n, example in evidence.connection.execute(query).fetchall():
-                    yield (
-                        Missing(fact.__name__, info.name, GapWhy(reason), int(n), str(example), tuple(sources)),
-                        users,
-                    )
+        yield from _missing(judged, group, max_age, precedence)
+
+
+def _missing(
+    judged: Judged, group: Mapping[str, Built], max_age: timedelta, precedence: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[Missing, frozenset[str]]]:
+    """The same for the uses of one maximum age, over the table ``unknowns``."""
+    population, evidence = judged.population, judged.population.evidence
+    touched = touched_by(group.values())
+    world = world_sql(population, touched, max_age, precedence, "unknowns")
+    joins: list[str] = []
+    columns: list[str] = []
+    fields: list[tuple[type[Fact], str, tuple[str, ...]]] = []
+    for fact in sorted(touched, key=lambda item: item.__name__):
+        order = precedence.get(fact.__name__)
+        sources = evidence.promising(fact.__name__) if order is None else list(order)
+        speaking = voices(evidence, fact.__name__, population.fact.kind, sources, max_age)
+        joins += [voice.join for voice in speaking if voice.join]
+        for info in judged_fields(fact):
+            if info.name in touched[fact]:
+                name = identifier(column_name(fact.__name__, info.name))
+                columns.append(f"{_why(speaking, conflict_sql(speaking, info), name)} AS why_{len(fields)}")
+                fields.append((fact, info.name, tuple(sources)))
+    evidence.connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE reasons AS SELECT roster.id, {', '.join(columns)} FROM unknowns AS roster "
+        f"JOIN ({world}) AS world ON world.id = roster.id {' '.join(joins)}"
+    )
+    for number, (fact, field_name, heard) in enumerate(fields):
+        users = frozenset(use for use, claim in group.items() if (fact, field_name) in claim.touched.fields)
+        concerned = " OR ".join(f"findings.{identifier(use)} = {Outcome.UNKNOWN.code}" for use in sorted(users))
+        rows = evidence.connection.execute(
+            f"SELECT why_{number}, count(*), min(findings.asset) FROM reasons "
+            f"JOIN {judged.table} AS findings USING (id) WHERE why_{number} IS NOT NULL AND ({concerned}) GROUP BY why_{number} ORDER BY why_{number}"
+        ).fetchall()
+        for reason, n, example in rows:
+            yield Missing(fact.__name__, field_name, GapWhy(reason), int(n), str(example), heard), users
 
 
 @dataclass(frozen=True)

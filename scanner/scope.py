@@ -210,23 +210,16 @@ class Membership:
         values = [0] * (2 * len(self.scopes)) if row is None else [int(value) for value in row]
         return {scope: (values[2 * i], values[2 * i + 1]) for i, scope in enumerate(self.scopes)}
 
-    def of(self, population: Population, asset: str) -> list[tuple[Scope, bool | None]]:
-        """Membership of one asset in every scope; None where it is not known."""
-        columns = ", ".join(identifier(scope.column) for scope in self.scopes) or "NULL"
-        row = self.evidence.connection.execute(
-            f"SELECT {columns} FROM {self.table(population)} AS members "
-            f"JOIN {population.table} AS roster USING (id) WHERE roster.asset = {quoted(asset)}"
-        ).fetchone()
-        if row is None:
-            return []
-        return [(scope, None if value is None else value == 1) for scope, value in zip(self.scopes, row, strict=False)]
-
-    def everywhere(self, population: Population) -> dict[str, list[tuple[Scope, bool | None]]]:
-        """Membership of every asset in every scope."""
+    def of(
+        self, population: Population, assets: Iterable[str] | None = None
+    ) -> dict[str, list[tuple[Scope, bool | None]]]:
+        """Membership in every scope of the assets named, or of all; None where it is not known."""
         columns = ", ".join(f"members.{identifier(scope.column)}" for scope in self.scopes) or "NULL"
+        named = "" if assets is None else ", ".join(quoted(asset) for asset in sorted(set(assets)))
+        where = "" if assets is None else f"WHERE roster.asset IN ({named})" if named else "WHERE false"
         rows = self.evidence.connection.execute(
             f"SELECT roster.asset, {columns} FROM {self.table(population)} AS members "
-            f"JOIN {population.table} AS roster USING (id) ORDER BY roster.id"
+            f"JOIN {population.table} AS roster USING (id) {where} ORDER BY roster.id"
         ).fetchall()
         return {
             str(asset): [

@@ -12,7 +12,7 @@ import msgspec
 
 from scanner.archive import find_assessment, inputs_from, previous_of, seal
 from scanner.archive import regrade as run_again
-from scanner.assess import grade
+from scanner.assess import Graded, grade
 from scanner.collect import collect
 from scanner.commands.session import (
     as_of_option,
@@ -47,21 +47,18 @@ beside_option = click.option(
 )
 
 
-def assess_store(
-    store: Store, estate: Estate, baseline_id: str, as_of: datetime
-) -> tuple[Assessment, Assessment | None]:
-    """Grade what the store holds and seal it; returns the result and the previous one."""
+def assess_store(store: Store, estate: Estate, baseline_id: str, as_of: datetime) -> Graded:
+    """Grade what the store holds and seal it."""
     baseline = open_baseline(baseline_id)
     registers = open_registers(estate, baseline)
     previous = previous_of(store, baseline, as_of)
     inputs, collections = inputs_from(store, estate, baseline, registers, as_of, installed(), previous=previous)
-    result, _ = seal(store, grade(inputs, installed().checks, installed().facts), collections)
-    return result, previous
+    graded = grade(inputs, installed().checks, installed().facts)
+    graded.assessment, _ = seal(store, graded, collections)
+    return graded
 
 
-def assess_both(
-    store: Store, estate: Estate, baseline_id: str, beside: str, as_of: datetime
-) -> tuple[Assessment, Assessment | None]:
+def assess_both(store: Store, estate: Estate, baseline_id: str, beside: str, as_of: datetime) -> Graded:
     """Grade under the baseline and, on the same evidence, under the one shown beside it."""
     if beside not in {"none", baseline_id} and open_baseline(beside).extends == baseline_id:
         assess_store(store, estate, beside, as_of)
@@ -78,7 +75,7 @@ def scan_store(
     as_of: Callable[[], datetime],
     targets: Sequence[str] | None,
     progress: Progress,
-) -> tuple[Assessment, Assessment | None]:
+) -> Graded:
     """Collect, then assess at the moment that ``as_of`` gives when collecting has ended."""
     collect(estate, store, collectors=installed().collectors, targets=targets, clock=clock, progress=progress)
     return assess_both(store, estate, baseline_id, beside, as_of())
@@ -111,9 +108,9 @@ def assess(
     """Grade what the store holds, without reading any source, and seal the result."""
     estate = open_estate(estate_path)
     with open_store(store_path) as store:
-        result, previous = assess_both(store, estate, baseline_id, beside, moment(as_of))
-    _print(result, as_json)
-    sys.exit(exit_code(result, previous, fail_on))
+        graded = assess_both(store, estate, baseline_id, beside, moment(as_of))
+    _print(graded.assessment, as_json)
+    sys.exit(exit_code(graded.assessment, graded.inputs.previous, fail_on))
 
 
 @click.command()
@@ -139,7 +136,7 @@ def scan(
     estate = open_estate(estate_path)
     open_registers(estate, open_baseline(baseline_id))
     with open_store(store_path, create=True) as store:
-        result, previous = scan_store(
+        graded = scan_store(
             store,
             estate,
             baseline_id=baseline_id,
@@ -149,8 +146,8 @@ def scan(
             targets=targets or None,
             progress=watch(quiet),
         )
-    _print(result, as_json)
-    sys.exit(exit_code(result, previous, fail_on))
+    _print(graded.assessment, as_json)
+    sys.exit(exit_code(graded.assessment, graded.inputs.previous, fail_on))
 
 
 @click.command()

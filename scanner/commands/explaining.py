@@ -60,12 +60,12 @@ def strict_beside(path: Path, assessment: Assessment) -> Assessment | None:
     return None
 
 
-def write_report(path: Path, output: Path, form: str, languages: tuple[str, ...]) -> list[Path]:
+def write_report(graded: Graded, output: Path, form: str, languages: tuple[str, ...]) -> list[Path]:
     """Render a sealed assessment; ``output`` names the file, or for several languages the stem."""
     from reports import as_html, as_json
 
+    path = Path(graded.assessment.path)
     verification = verify(path)
-    graded = graded_again(path)
     told = dossier(
         graded,
         root=verification.root or "",
@@ -89,7 +89,8 @@ def write_report(path: Path, output: Path, form: str, languages: tuple[str, ...]
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="File to write.")
 def report(assessment: str, store_path: Path, form: str, language: str, output: Path) -> None:
     """Write the report of a sealed assessment: one self-contained file."""
-    for place in write_report(locate(assessment, store_path), output, form, (language,)):
+    graded = graded_again(locate(assessment, store_path))
+    for place in write_report(graded, output, form, (language,)):
         click.echo(f"wrote {place}", err=True)
 
 
@@ -117,7 +118,7 @@ def finding_rows(graded: Graded, check: str | None, outcome: Outcome | None) -> 
             if check is not None and check not in {use.check.id, use.id}:
                 continue
             files = _files_of(graded, use)
-            placed = graded.membership.everywhere(judged.population)
+            placed = graded.membership.of(judged.population)
             for row in seen(graded, use, outcome=outcome):
                 yield FindingRow(
                     id=hashlib.sha256(f"{use.id}|{row.asset}".encode("utf-8", "replace")).hexdigest()[:16],
@@ -266,13 +267,13 @@ def _say_assets(
         else [row for outcome in (Outcome.FAIL, Outcome.UNKNOWN) for row in seen(graded, use, outcome=outcome, limit=5)]
     )
     for row in rows:
-        places = graded.membership.of(population, row.asset)
+        places = graded.membership.of(population, [row.asset])[row.asset]
         if system is not None and not any(s.system == system and member is not False for s, member in places):
             continue
         reason = f" ({', '.join(row.why)})" if row.why else ""
         said = sentence(graded.inputs.baseline, requirement, row).in_language(language)
         say(f"  {row.outcome.value}{reason}: {row.asset}: {said}")
-        for place in evidence_of(graded, use, row.asset):
+        for place in evidence_of(graded, use, [row.asset])[row.asset]:
             root, _, name = place.partition("/")
             file = path / "inputs" / "collections" / root / name
             digest = hashlib.sha256(file.read_bytes()).hexdigest()

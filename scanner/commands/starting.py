@@ -73,7 +73,7 @@ def _bank(output: Path, quiet: bool) -> Assessment:
     as_of = moment(read_description().as_of)
     estate = open_estate(write_bank(output / "lab-bank"))
     with open_store(output / "lab-bank-store", create=True) as store:
-        result, _ = scan_store(
+        graded = scan_store(
             store,
             estate,
             baseline_id="fsc-2024",
@@ -83,15 +83,15 @@ def _bank(output: Path, quiet: bool) -> Assessment:
             targets=None,
             progress=watch(quiet),
         )
-    write_report(Path(result.path), output / "lab-bank", "html", LANGUAGES)
-    return result
+    write_report(graded, output / "lab-bank", "html", LANGUAGES)
+    return graded.assessment
 
 
 def _host(output: Path, quiet: bool) -> Assessment:
     write_initial(output / "this-host")
     estate = open_estate(output / "this-host" / "estate.toml")
     with open_store(output / "this-host-store", create=True) as store:
-        result, _ = scan_store(
+        graded = scan_store(
             store,
             estate,
             baseline_id="fsc-2024",
@@ -101,5 +101,5 @@ def _host(output: Path, quiet: bool) -> Assessment:
             targets=None,
             progress=watch(quiet),
         )
-    write_report(Path(result.path), output / "this-host", "html", LANGUAGES)
-    return result
+    write_report(graded, output / "this-host", "html", LANGUAGES)
+    return graded.assessment
