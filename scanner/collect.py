@@ -293,6 +293,6 @@ class _Run:
                 gaps=0,
                 complete=False,
                 seconds=0.0,
-                detail="the run was stopped before it was begun",
+                detail="the run was stopped before it was begun; remove the stop file to read it",
             )
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
 from collections import Counter
@@ -55,7 +56,7 @@ class Stop:
 
     def look(self) -> bool:
         """Whether the run was told to end; looks for the file."""
-        if not self.event.is_set() and self.path is not None and self.path.exists():
+        if not self.event.is_set() and self.path is not None and os.path.exists(self.path):
             self.event.set()
         return self.event.is_set()
 

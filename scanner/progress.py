@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TextIO
@@ -183,7 +184,8 @@ class Bars(Silent):
         if task is not None:
             self._view.remove_task(task)  # type: ignore[arg-type]
         self._view.advance(self._all)
-        self._view.console.print(Text(printable(summary.line, SHOWN_CHARACTERS)), soft_wrap=True)
+        with suppress(OSError, ValueError):  # a terminal that went away does not end a run
+            self._view.console.print(Text(printable(summary.line, SHOWN_CHARACTERS)), soft_wrap=True)
 
     def closed(self) -> None:
         """Leave the terminal as it was."""

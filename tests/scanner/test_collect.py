@@ -346,8 +346,10 @@ def test_a_collector_that_swallows_even_the_end_of_its_time_did_not_finish(house
 
 def test_a_hanging_target_is_left_behind_and_can_add_nothing_later(house: House) -> None:
     release, tried = threading.Event(), threading.Event()
+    keeps_alive: list[bool] = []
 
     def hang(access: Access) -> Iterator[Record]:
+        keeps_alive.append(not threading.current_thread().daemon)
         yield user()
         try:
             release.wait(10)
@@ -365,7 +367,8 @@ def test_a_hanging_target_is_left_behind_and_can_add_nothing_later(house: House)
         "unreachable",
         "not finished within 300 seconds; it did not answer and was left behind",
     )
-    assert user("late") not in house.recorder("hung").records
+    assert house.store.late == []
+    assert keeps_alive == [False], "a thread that hangs must not keep the process alive"
     assert whole.meta.gaps == 0
 
 
@@ -821,3 +824,124 @@ def test_a_run_against_the_store_on_disk_seals_what_verifies(house: House, tmp_p
         assert [held.whole().meta.facts for held in collections] == [{"SignIn": 1, "User": 1}, {"User": 1}]
         assert [(gap.fact, gap.why) for gap in gaps(collections[1])] == [("SignIn", GapWhy.DENIED)]
         assert [held.root for held in store.collections()] and all(held.meta.complete for held in collections)
+
+
+def test_hung_logins_do_not_bar_the_credential_for_ever(house: House) -> None:
+    release = threading.Event()
+    log: list[str] = []
+
+    def hang(access: Access) -> Iterator[Record]:
+        access.login(lambda: release.wait(3))
+        log.append("hung login ended")
+        yield user()
+
+    def last(access: Access) -> Iterator[Record]:
+        wait_until(lambda: house.time.seconds > 0)
+        access.login(lambda: log.append("last login"))
+        yield from healthy(access)
+
+    def pass_time(access: Access) -> Iterator[Record]:
+        time.sleep(0.05)
+        house.time.seconds = 1000
+        yield from ()
+
+    reads: dict[str, Read] = {**{f"h{number}": hang for number in range(3)}, "last": last, "time": pass_time}
+    targets = [target(name, credential="reader", timeout_seconds=500) for name in reads]
+    targets[3] = target("last", credential="reader", timeout_seconds=5000)
+    targets[4] = target("time", site="elsewhere")
+    house.collect(reads, targets, credentials=[READER])
+    release.set()
+
+    assert log[0] == "last login"
+    assert {house.summary(f"h{number}").state for number in range(3)} == {ReadState.TIMED_OUT}
+    assert house.summary("last").state is ReadState.READ
+
+
+def test_waiting_for_a_turn_to_log_in_does_not_use_up_the_time_of_a_target(house: House) -> None:
+    begun = threading.Barrier(4, timeout=5)
+    held: list[Any] = []
+
+    def slow(access: Access) -> Iterator[Record]:
+        def login() -> None:
+            begun.wait()
+            wait_until(lambda: bool(held) and held[0]._waiting)
+            house.time.seconds += 90
+
+        access.login(login)
+        yield from healthy(access)
+
+    def patient(access: Access) -> Iterator[Record]:
+        begun.wait()
+        held.append(access)
+        access.login(lambda: None)
+        yield from healthy(access)
+
+    reads: dict[str, Read] = {**{f"s{number}": slow for number in range(3)}, "patient": patient}
+    targets = [target(name, credential="reader", timeout_seconds=300) for name in reads]
+    targets[3] = target("patient", credential="reader", timeout_seconds=80)
+    house.collect(reads, targets, credentials=[READER])
+
+    assert house.summary("patient").state is ReadState.READ
+
+
+def test_a_stop_ends_a_wait_and_the_call_is_not_made_again(house: House) -> None:
+    tries = 0
+
+    def attempt() -> None:
+        nonlocal tries
+        tries += 1
+        (house.path / "stop").touch()
+        raise Throttled("slow")
+
+    def read(access: Access) -> Iterator[Record]:
+        access.call(attempt)
+        yield user()
+
+    (collection,) = house.collect({"a": read})
+
+    assert tries == 1
+    assert not collection.meta.complete
+
+
+def test_tidying_up_that_fails_does_not_hide_why_reading_ended(house: House) -> None:
+    class Stubborn:
+        def __init__(self, access: Access) -> None:
+            self.records = iter([user(), AccessDenied("no right")])
+
+        def __iter__(self) -> Iterator[Any]:
+            return self
+
+        def __next__(self) -> Any:
+            record = next(self.records)
+            if isinstance(record, Exception):
+                raise record
+            return record
+
+        def close(self) -> None:
+            raise RuntimeError("cannot close")
+
+    house.collect({"a": Stubborn})
+
+    assert house.recorder("a").gaps()["User"] == ("denied", "no right")
+
+
+def test_a_call_inside_a_login_is_one_attempt_even_where_only_one_is_left(house: House) -> None:
+    server = Server(accept=True)
+
+    def refused(access: Access) -> Iterator[Record]:
+        access.login(Server().login)
+        yield user()
+
+    def nested(access: Access) -> Iterator[Record]:
+        access.login(lambda: access.call(server.login))
+        yield from healthy(access)
+
+    reads: dict[str, Read] = {"r1": refused, "r2": refused, "nested": nested}
+    targets = [target(name, credential="reader", timeout_seconds=5) for name in reads]
+    stop = threading.Timer(5, (house.path / "stop").touch)
+    stop.start()
+    house.collect(reads, targets, caps=Caps(parallel=1), credentials=[READER])
+    stop.cancel()
+
+    assert house.summary("nested").state is ReadState.READ
+    assert server.attempts == 1
