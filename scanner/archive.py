@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from scanner.assess import Graded, Inputs, grade, read_targets
+from scanner.assess import Graded, Inputs, assessment_digest, grade, read_targets
 from scanner.baseline import parse_baseline
 from scanner.canonical import canonical_json
 from scanner.collection import Collection, open_collection
@@ -192,18 +192,22 @@ class Regraded:
 
     sealed: Assessment
     rebuilt: Assessment
+    digest: str
+    """The digest that came out, computed with the name of the code that sealed."""
     differences: tuple[str, ...]
 
     @property
     def same(self) -> bool:
         """Whether the digest came out again."""
-        return self.sealed.assessment == self.rebuilt.assessment
+        return self.sealed.assessment == self.digest
 
 
 def regrade(path: Path, registry: Registry) -> Regraded:
     """Grade again from a sealed folder alone and compare; differences name what differs, code first."""
     inputs, sealed = reopen(path, registry)
-    rebuilt = grade(inputs, registry.checks, registry.facts).assessment
+    graded = grade(inputs, registry.checks, registry.facts)
+    rebuilt = graded.assessment
+    digest = assessment_digest(inputs, sealed.code, rebuilt.grades, graded.findings)
     differences = []
     if sealed.code != rebuilt.code:
         differences.append(f"code: sealed by {sealed.code}, graded again by {rebuilt.code}")
@@ -215,9 +219,9 @@ def regrade(path: Path, registry: Registry) -> Regraded:
             differences.append(f"{was.system} / {was.scene.value} / {was.pillar.value}: the grade differs")
     if len(sealed.grades) != len(rebuilt.grades):
         differences.append(f"grades: sealed {len(sealed.grades)}, now {len(rebuilt.grades)}")
-    if not differences and sealed.assessment != rebuilt.assessment:
+    if sealed.assessment != digest and all(line.startswith("code:") for line in differences):
         differences.append("findings: grades agree, single outcomes do not")
-    return Regraded(sealed, rebuilt, tuple(differences))
+    return Regraded(sealed, rebuilt, digest, tuple(differences))
 
 
 def find_assessment(reference: str, store: Store | None) -> Path:

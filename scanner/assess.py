@@ -130,12 +130,18 @@ def uses_of(baseline: Baseline, registry: Mapping[str, Check[Any]]) -> dict[str,
     }
 
 
+NOT_JUDGING = frozenset({"commands", "demo", "templates"})
+"""Parts of the core that no result depends on."""
+
+
 def code_lock() -> str:
     """Version of ztgrade and SHA-256 over the source of everything that judges and grades."""
     digest = hashlib.sha256()
     for package in (scanner, checks):
         (root,) = package.__path__
         for path in sorted(Path(root).rglob("*.py")):
+            if NOT_JUDGING & set(path.relative_to(root).parts):
+                continue
             digest.update(f"{package.__name__}/{path.relative_to(root).as_posix()}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return f"ztgrade {scanner.__version__} sha256:{digest.hexdigest()}"

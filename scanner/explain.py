@@ -86,7 +86,8 @@ def _missing(
         concerned = " OR ".join(f"findings.{identifier(use)} = {Outcome.UNKNOWN.code}" for use in sorted(users))
         rows = evidence.connection.execute(
             f"SELECT why_{number}, count(*), min(findings.asset) FROM reasons "
-            f"JOIN {judged.table} AS findings USING (id) WHERE why_{number} IS NOT NULL AND ({concerned}) GROUP BY why_{number} ORDER BY why_{number}"
+            f"JOIN {judged.table} AS findings USING (id) WHERE why_{number} IS NOT NULL AND ({concerned}) "
+            f"GROUP BY why_{number} ORDER BY why_{number}"
         ).fetchall()
         for reason, n, example in rows:
             yield Missing(fact.__name__, field_name, GapWhy(reason), int(n), str(example), heard), users

@@ -166,13 +166,13 @@ def regrade(assessment: str, store_path: Path, as_json: bool) -> None:
             "schema_version": 1,
             "same": found.same,
             "sealed": found.sealed.assessment,
-            "rebuilt": found.rebuilt.assessment,
+            "rebuilt": found.digest,
             "differences": list(found.differences),
         }
         click.echo(msgspec.json.format(msgspec.json.encode(row), indent=1).decode())
     else:
         say(f"sealed   {found.sealed.assessment}")
-        say(f"rebuilt  {found.rebuilt.assessment}")
+        say(f"rebuilt  {found.digest}")
         for difference in found.differences:
             say(f"differs: {difference}")
         say("the same result" if found.same else "not the same result")

@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from scanner.archive import find_assessment, read_result, reopen
-from scanner.assess import Graded, grade
+from scanner.assess import Graded, assessment_digest, grade
 from scanner.commands.session import installed, json_option, open_store, say, store_option
 from scanner.disk import write_whole
 from scanner.dossier import dossier, evidence_of, seen, sentence
@@ -37,7 +37,7 @@ def graded_again(path: Path) -> Graded:
     """A sealed assessment with its evidence laid out again; raises UsageError if it does not come out the same."""
     inputs, sealed = reopen(path, installed())
     found = grade(inputs, installed().checks, installed().facts)
-    if found.assessment.assessment != sealed.assessment:
+    if assessment_digest(inputs, sealed.code, found.assessment.grades, found.findings) != sealed.assessment:
         click.echo(
             "ztgrade: note: this version grades the same evidence differently; the sealed result is shown, "
             "explanations are this version's (see ztgrade regrade)",

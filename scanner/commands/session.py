@@ -26,6 +26,7 @@ from scanner.result import Assessment, GapRow
 from scanner.store import Store
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+LINE_LIMIT = 4000
 EXIT_CRASHED, EXIT_BELOW, EXIT_BLIND = 1, 3, 4
 
 estate_option = click.option(
@@ -101,8 +102,9 @@ def watch(quiet: bool) -> Progress:
 
 
 def say(line: str = "") -> None:
-    """A line for people on stdout, with everything hostile in it made harmless."""
-    click.echo(printable(line))
+    """A line for people on stdout, with everything hostile in it made harmless; its indent is kept."""
+    words = line.lstrip(" ")
+    click.echo(" " * (len(line) - len(words)) + printable(words, LINE_LIMIT))
 
 
 def exit_code(assessment: Assessment, previous: Assessment | None, fail_on: Sequence[str]) -> int:
