@@ -6,16 +6,12 @@ import errno
 import fcntl
 import json
 import os
-import re
-import shutil
-import tempfile
-import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Self
 
 import msgspec
@@ -31,22 +27,12 @@ from scanner.collection import (
     open_collection,
     read_meta,
 )
-from scanner.disk import make_private, open_to_others, remove_tree, settle, sync_folder, translated, write_private
+from scanner.disk import make_private, open_to_others, remove_tree, sync_folder, translated, write_private
 from scanner.errors import SealError, StoreBusy, StoreError
 from scanner.intake import CollectionWriter
-from scanner.model import Origin, Target
-from scanner.seal import CATALOGUE, EMBEDDED, KINDS, STORE_FILE, FileSigner, Signer
-from scanner.statement import (
-    MANIFEST,
-    STATEMENT,
-    Digests,
-    Link,
-    Sealed,
-    read_statement,
-    walk,
-    write_manifest,
-    write_statement,
-)
+from scanner.seal import CATALOGUE, KINDS, STORE_FILE, FileSigner, Signer
+from scanner.statement import Sealed, read_statement
+from scanner.writer import NO_LINK, ChainHead, Writer
 
 __all__ = [
     "ChainHead",
@@ -64,8 +50,6 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-_NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES}
 
 
 def now_utc() -> datetime:
@@ -83,15 +67,6 @@ class SealedAssessment:
     baseline: str
     as_of: str
     sequence: int
-
-
-@dataclass(frozen=True)
-class ChainHead:
-    """The newest link of the store's chain; ``seal`` (SHA-256 of its statement) covers all that was sealed before."""
-
-    sequence: int
-    root: str
-    seal: str
 
 
 def _assessment_marks(folder: Path) -> tuple[str, str]:
@@ -122,137 +97,6 @@ def _row(folder: Path, sealed: Sealed) -> Row:
         return replace(row, target=meta.target, source=meta.source, finished_at=finished, complete=meta.complete)
     baseline, as_of = _assessment_marks(folder)
     return replace(row, baseline=baseline, as_of=as_of)
-
-
-class Writer:
-    """The one process that may add to the store while it lives; several collections may be open in threads."""
-
-    def __init__(self, store: Store, signer: Signer, head: ChainHead | None) -> None:
-        self._store = store
-        self._signer = signer
-        self._head = head
-        self._lock = threading.Lock()
-        self._open: list[CollectionWriter] = []
-
-    def collection(
-        self,
-        target: Target,
-        *,
-        collector: str,
-        version: str,
-        origin: Origin,
-        started_at: datetime,
-        estate_digest: str,
-        promises: Sequence[str],
-    ) -> CollectionWriter:
-        """A writer for what one target yields."""
-        collection = CollectionWriter(
-            self._folder(),
-            target,
-            collector=collector,
-            version=version,
-            origin=origin,
-            started_at=started_at,
-            estate_digest=estate_digest,
-            promises=tuple(promises),
-            finish=self._finish,
-        )
-        with self._lock:
-            self._open.append(collection)
-        return collection
-
-    def assessment(self, digest: str, files: Mapping[str, bytes | Path], collections: Sequence[Collection]) -> Path:
-        """Seal files (relative path -> bytes, or a file to copy) with the collections under inputs/collections/<root>/.
-
-        Each collection is verified first (SealError). A digest that already lies in the store returns that folder.
-        ``assessment.json`` among the files tells the catalogue the baseline and as_of. Raises StoreError for a
-        digest that is not 64 hex digits or a path that does not stay in the folder.
-        """
-        if not _DIGEST.fullmatch(digest):
-            raise StoreError(f"an assessment digest is 64 hex digits, not {digest!r}")
-        place = self._store.path / KINDS["assessment"] / digest
-        if place.is_dir():
-            return place
-        known: Digests = {}
-        parent = self._folder()
-        folder = parent / "sealed"
-        try:
-            with translated(folder):
-                folder.mkdir(mode=0o700)
-                for name, content in sorted(files.items()):
-                    _lay(folder, name, content)
-                for collection in {each.root: each for each in collections}.values():
-                    _embed(collection.whole(known), folder / EMBEDDED / collection.root)
-                return self._seal(folder, "assessment", known, digest)[0]
-        finally:
-            remove_tree(parent)
-
-    def close(self) -> None:
-        """Drop what was not sealed."""
-        for collection in self._open:
-            collection.abandon()
-
-    def _folder(self) -> Path:
-        with translated(self._store.path):
-            return Path(tempfile.mkdtemp(dir=self._store.path / "tmp"))
-
-    def _finish(self, folder: Path, meta: CollectionMeta) -> Collection:
-        place, root = self._seal(folder, "collection", {})
-        return Collection(place, root, meta)
-
-    def _seal(self, folder: Path, kind: str, known: Digests, name: str | None = None) -> tuple[Path, str]:
-        root, manifest_sha256 = write_manifest(folder, kind, known)
-        settle(folder)
-        with self._lock:
-            place = self._store.path / KINDS[kind] / (name or root)
-            if place.is_dir():
-                return place, root
-            head = self._head
-            sealed = write_statement(
-                folder,
-                kind=kind,
-                name=place.name,
-                root=root,
-                manifest_sha256=manifest_sha256,
-                link=Link(
-                    store=self._store.id,
-                    sequence=head.sequence + 1 if head else 1,
-                    previous=head.root if head else None,
-                    previous_seal=head.seal if head else None,
-                ),
-                sealed_at=self._store.now(),
-                signer=self._signer,
-            )
-            sync_folder(folder)
-            folder.rename(place)
-            self._head = ChainHead(sealed.link.sequence, root, sealed.seal)
-            sync_folder(place.parent)
-            self._store.note(place, sealed)
-        return place, root
-
-
-def _lay(folder: Path, name: str, content: bytes | Path) -> None:
-    path = PurePosixPath(name)
-    inside = not path.is_absolute() and path.parts and ".." not in path.parts and str(path) == name
-    if not inside or name in {MANIFEST, STATEMENT} or path.is_relative_to(EMBEDDED.as_posix()) or "\0" in name:
-        raise StoreError(f"{name!r} cannot be a file of an assessment; give a plain relative path")
-    make_private((folder / path).parent)
-    if isinstance(content, Path):
-        shutil.copyfile(content, folder / path)
-    else:
-        write_private(folder / path, content)
-
-
-def _embed(collection: Collection, folder: Path) -> None:
-    """Link the files of a sealed collection, or copy them where the file system has no links."""
-    for name in walk(collection.path):
-        make_private((folder / name).parent)
-        try:
-            os.link(collection.path / name, folder / name)
-        except OSError as error:
-            if error.errno not in _NO_LINK:
-                raise
-            shutil.copyfile(collection.path / name, folder / name)
 
 
 class Store:
@@ -289,12 +133,7 @@ class Store:
                 if not create:
                     raise StoreError(f"{path}: there is no store; make one with a collection, or name another folder")
                 _make(path)
-            try:
-                marks = msgspec.json.decode((path / STORE_FILE).read_bytes(), type=_Marks)
-            except msgspec.DecodeError as error:
-                raise StoreError(f"{path / STORE_FILE}: cannot be understood; restore it from a copy") from error
-            if marks.schema_version > SCHEMA_VERSION:
-                raise StoreError(f"{path}: was written by a newer version of ztgrade; use that one")
+            marks = _marks(path)
         store = cls(path, marks.id, Catalogue.at(path / CATALOGUE), signer, now)
         try:
             store.refresh()
@@ -313,7 +152,8 @@ class Store:
     def writing(self) -> Iterator[Writer]:
         """The only way to add; raises StoreBusy at once, naming the process, where another writes.
 
-        What an earlier writer left in tmp/ is removed first. Raises StoreError where others may enter the store.
+        What an earlier writer left in tmp/ is removed first. Raises StoreError where others may enter the store, and
+        SealError where the end of the chain cannot be told because a folder is damaged.
         """
         with translated(self.path):
             if open_to_others(self.path):
@@ -324,9 +164,11 @@ class Store:
                 _take(lock, self.path)
                 for leftover in (self.path / "tmp").iterdir():
                     remove_tree(leftover)
+                self.id = _marks(self.path).id
                 self.refresh()
+                self._readable()
                 signer = self._signer or FileSigner.at(self.path / "keys")
-            writer = Writer(self, signer, self.head())
+            writer = Writer(self.path, self.id, signer=signer, head=self.head(), now=self.now, note=self.note)
             try:
                 yield writer
             finally:
@@ -342,11 +184,11 @@ class Store:
         with translated(self.path):
             for kind, place in KINDS.items():
                 for folder in sorted((self.path / place).iterdir()):
-                    if (kind, folder.name) not in known:
+                    if (kind, folder.name) not in known and folder.is_dir():
                         try:
                             rows.append(_row(folder, read_statement(folder)[0]))
                         except SealError as error:
-                            unreadable += error.problems
+                            unreadable += [f"{problem}, or move {folder.name} away" for problem in error.problems]
         self._catalogue.add(rows)
         self.unreadable = tuple(unreadable)
 
@@ -360,27 +202,44 @@ class Store:
     def collections(self) -> list[Collection]:
         """Every collection that lies here, in the order of sealing.
 
-        They are not verified; ask ``collection.whole()`` before judging. Raises SealError where one cannot be read.
+        They are not verified; ask ``collection.whole()`` before judging. Raises SealError where one cannot be read, or
+        where the newest of a target is gone: an older one never steps in, so lost evidence is not hidden.
         """
+        self._readable()
         rows = self._catalogue.rows("collection")
-        return [self._collection(row) for row in rows if (self.path / KINDS["collection"] / row.name).is_dir()]
+        places = {row.root: self._place(row) for row in rows}
+        gone = {root for root, place in places.items() if not place.is_dir()}
+        newest = {row.target: row for row in sorted(rows, key=_by_end) if row.complete}
+        lost = [row for row in newest.values() if row.root in gone]
+        if lost:
+            raise SealError([_lost(places[row.root], row.target) for row in lost])
+        return [self._collection(row) for row in rows if row.root not in gone]
 
     def newest(self, target: str, complete_only: bool = True) -> Collection | None:
-        """The collection of a target that finished last; raises SealError where it is known and gone.
-
-        An older one never steps in for it, so lost evidence is not hidden behind better days.
-        """
+        """The collection of a target that finished last; raises SealError where it is known and gone."""
+        self._readable()
         rows = self._catalogue.newest_of(target, complete_only)
-        return self._collection(rows[0]) if rows else None
+        if not rows:
+            return None
+        if not self._place(rows[0]).is_dir():
+            raise SealError([_lost(self._place(rows[0]), target)])
+        return self._collection(rows[0])
+
+    def _readable(self) -> None:
+        if self.unreadable:
+            raise SealError(self.unreadable)
+
+    def _place(self, row: Row) -> Path:
+        return self.path / KINDS[row.kind] / row.name
 
     def _collection(self, row: Row) -> Collection:
-        return open_collection(self.path / KINDS["collection"] / row.name, row.root)
+        return open_collection(self._place(row), row.root)
 
     def assessments(self) -> list[SealedAssessment]:
         """Every assessment that lies here, in the order of sealing; not verified."""
         found = []
         for row in self._catalogue.rows("assessment"):
-            path = self.path / KINDS["assessment"] / row.name
+            path = self._place(row)
             if path.is_dir():
                 found.append(SealedAssessment(path, row.root, row.name, row.baseline, row.as_of, row.sequence))
         return found
@@ -405,6 +264,24 @@ class _Marks(msgspec.Struct, frozen=True):
     id: str
 
 
+def _marks(path: Path) -> _Marks:
+    try:
+        marks = msgspec.json.decode((path / STORE_FILE).read_bytes(), type=_Marks)
+    except msgspec.DecodeError as error:
+        raise StoreError(f"{path / STORE_FILE}: cannot be understood; restore it from a copy") from error
+    if marks.schema_version > SCHEMA_VERSION:
+        raise StoreError(f"{path}: was written by a newer version of ztgrade; use that one")
+    return marks
+
+
+def _by_end(row: Row) -> tuple[str, int]:
+    return row.finished_at, row.sequence
+
+
+def _lost(place: Path, target: str) -> str:
+    return f"{place}: the newest collection of {target} is gone; restore it from a copy, or collect {target} again"
+
+
 def _make(path: Path) -> None:
     """Make an empty store; what an interrupted attempt left is completed."""
     make_private(path)
@@ -420,7 +297,7 @@ def _make(path: Path) -> None:
     try:
         os.link(draft, path / STORE_FILE)
     except OSError as error:
-        if error.errno in _NO_LINK:
+        if error.errno in NO_LINK:
             draft.rename(path / STORE_FILE)
         elif error.errno != errno.EEXIST:
             raise

@@ -214,8 +214,34 @@ def test_an_older_collection_never_steps_in_for_one_that_is_gone(store: Store) -
     collect(store, at=NOON)
     late = collect(store, at=NOON + timedelta(days=1))
     shutil.rmtree(late.path)
-    with pytest.raises(SealError):
-        store.newest("ad")
+    for ask in (store.collections, lambda: store.newest("ad")):
+        with pytest.raises(SealError, match="collect ad again"):
+            ask()
+    again = collect(store, at=NOON + timedelta(days=2))
+    assert store.newest("ad") == again == store.collections()[-1]
+
+
+def test_older_collections_may_be_cleared_away(store: Store) -> None:
+    shutil.rmtree(collect(store, at=NOON).path)
+    shutil.rmtree(collect(store, at=NOON + timedelta(days=3), complete=False).path)
+    late = collect(store, at=NOON + timedelta(days=1))
+    assert store.collections() == [late]
+
+
+def test_a_damaged_folder_that_no_catalogue_knows_is_not_passed_over(store: Store) -> None:
+    damaged = collect(store, at=NOON)
+    collect(store, at=NOON - timedelta(days=1))
+    store.close()
+    (store.path / "catalogue.sqlite").unlink()
+    (damaged.path / "statement.dsse.json").write_bytes(b"{}")
+    (store.path / "collections" / "README").write_text("a stray file harms nobody")
+    with Store.open(store.path) as again:
+        for ask in (again.collections, lambda: again.newest("ad"), lambda: collect(again)):
+            with pytest.raises(SealError, match=r"move .* away"):
+                ask()
+        shutil.rmtree(damaged.path)
+        again.refresh()
+        assert len(again.collections()) == 1
 
 
 def test_a_used_up_writer_says_so(store: Store) -> None:
@@ -455,8 +481,8 @@ def test_a_kill_at_any_moment_leaves_only_whole_folders(tmp_path: Path) -> None:
                     assert list((path / "tmp").iterdir()) == []
                 sealed = len(store.collections())
         forker.stdin.close()
-    assert sealed > 3
-    assert leftovers > 3
+    assert sealed > 0
+    assert leftovers > 0
 
 
 LIMITED = """
