@@ -41,6 +41,8 @@ class _Read:
     closes: bool = False
     keys: dict[str, set[str]] = field(default_factory=dict)
     facts: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
+    """Facts of which a line could not be read, or which the file itself says that nobody could see; ``*`` for any."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,8 @@ class ImportCollector:
                         read.facts.add(fact)
                         if fact in stated:
                             read.keys[fact].add(record.asset)
+                    elif record.why is GapWhy.MALFORMED or (record.asset is None and record.field is None):
+                        read.lost.add(record.fact)
                     if number % BREATH == 0:
                         access.call(lambda: None)
                     yield record
@@ -226,6 +230,7 @@ def _mismatch(statement: Statement, file: SuppliedFile) -> str:
 def _censuses(reads: list[_Read]) -> Iterator[Census | Gap]:
     """One census per fact over all files of the target; closed only if every file with such rows is."""
     parts: Mapping[str, list[_Part]] = defaultdict(list)
+    lost = set().union(*(read.lost for read in reads))
     for read in reads:
         for stated in read.statement.censuses if read.statement else ():
             seen = frozenset(read.keys.get(stated.fact, ()))
@@ -238,7 +243,8 @@ def _censuses(reads: list[_Read]) -> Iterator[Census | Gap]:
         flaws = [flaw for part in described if (flaw := _part_flaw(part))]
         for flaw in flaws:
             yield Gap(fact=fact, why=GapWhy.CONFLICT, detail=flaw)
-        complete = not loose and not flaws and all(part.closes for part in described)
+        whole = not lost & {fact, "*"}
+        complete = whole and not loose and not flaws and all(part.closes for part in described)
         if loose and all(part.closes for part in described):
             detail = f"{', '.join(loose)} holds rows that no signed statement covers"
             yield Gap(fact=fact, why=GapWhy.CONFLICT, detail=detail)

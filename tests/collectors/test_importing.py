@@ -149,6 +149,31 @@ def test_a_bad_line_opens_the_population_that_its_asset_belongs_to(tmp_path: Pat
     assert {gap.why for gap in gaps(records, "User")} == {GapWhy.MALFORMED, GapWhy.CONFLICT}
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"nonsense\n",
+        ndjson([user(1, enabled="no")]),
+        ndjson([{"gap": {"fact": "User", "why": "denied", "detail": "one unit is hidden"}}]),
+    ],
+)
+@pytest.mark.parametrize("beside", [False, True])
+def test_what_could_not_be_read_opens_the_population_wherever_it_stands(
+    tmp_path: Path, line: bytes, beside: bool
+) -> None:
+    signed(tmp_path, content=ROWS if beside else ROWS + line)
+    if beside:
+        write(tmp_path, "more.ndjson", line)
+    records = imported(tmp_path, "User", "Employment")
+    assert not censuses(records)[0].complete
+
+
+def test_a_field_that_nobody_could_see_leaves_the_population_closed(tmp_path: Path) -> None:
+    gap = {"gap": {"fact": "User", "why": "denied", "detail": "hidden", "field": "enabled"}}
+    signed(tmp_path, content=ROWS + ndjson([gap]))
+    assert censuses(imported(tmp_path))[0].complete
+
+
 def test_an_empty_population_can_be_closed(tmp_path: Path) -> None:
     signed(tmp_path, content=b"", censuses=[census("User", [])])
     records = imported(tmp_path)
