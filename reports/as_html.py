@@ -14,7 +14,7 @@ from typing import Any
 import jinja2
 
 from reports.cards import STEPS, Scope, Verdict, slug
-from reports.outline import Outline, moment, outline
+from reports.outline import Outline, ScopeOutline, moment, outline
 from reports.visible import Shown, code_lines, prose, visible
 from reports.words import Words, load_words
 from scanner.model import GapWhy, ItemState, Level, Pillar, RegisterWhy, RequirementState, Scene
@@ -70,6 +70,7 @@ def render(dossier: Dossier, language: str) -> bytes:
         language=language,
         policy=policy(css, script),
         sections=[name for name in SECTIONS if name != "strict" or told.strict is not None],
+        oldest=max((row.oldest for row in told.sources if row.oldest is not None), default=None),
         taipei=_taipei(told.as_of),
         verify_command=_verify_command(dossier),
         regrade_command=Shown(f"ztgrade regrade {_argument(dossier.assessment.path)}"),
@@ -124,6 +125,7 @@ def _environment(words: Words, told: Outline) -> jinja2.Environment:
         by_system=_by_system,
         places=lambda rows: [Scope(row[0], row[1]) for row in dict.fromkeys((row[0], row[1]) for row in rows)],
         aim=_aim,
+        range_of=_range,
         reason=lambda verdict: _reason(words, verdict),
         exclusion=lambda reason: _exclusion(words, reason),
         glyphs=GLYPHS,
@@ -267,6 +269,12 @@ def _by_system(scopes: Iterable[Scope]) -> list[tuple[str, list[Scene]]]:
 def _distinct(rows: Sequence[Any], name: str) -> list[str]:
     values = (getattr(row, name) for row in rows)
     return list(dict.fromkeys(value for value in values if value))
+
+
+def _range(scopes: Sequence[ScopeOutline]) -> str:
+    """The lowest and the highest number of items met in one scope."""
+    met = sorted({scope.met for scope in scopes})
+    return "–".join(str(number) for number in (met if len(met) < 2 else (met[0], met[-1]))) or "—"
 
 
 def _aim(grade: Grade) -> str:

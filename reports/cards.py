@@ -79,9 +79,10 @@ class VerdictGroup:
 
 @dataclass(frozen=True)
 class RequirementOutline:
-    """One requirement across scopes: its words, states and examples of what did not pass."""
+    """One requirement across scopes: its words, states and examples of what did not pass; ``branch`` of an any-of."""
 
     id: str
+    branch: bool
     kind: RequirementKind
     need: float | None
     text: RequirementText | None
@@ -183,6 +184,7 @@ def _requirements(
     for verdict in verdicts:
         for result in _with_branches(verdict.requirements):
             results.setdefault(slug(result.id), []).append(result)
+    branches = {slug(name) for verdict in verdicts for name in _branches(verdict.requirements)}
     by_slug = {slug(text.id): text for text in texts}
     rows = []
     for name in dict.fromkeys([*by_slug, *results, *examples]):
@@ -191,6 +193,7 @@ def _requirements(
         rows.append(
             RequirementOutline(
                 id=name,
+                branch=name in branches,
                 kind=text.kind if text else told[0].kind if told else RequirementKind.CHECK,
                 need=next((result.need for result in told if result.need is not None), None),
                 text=text,
@@ -205,6 +208,10 @@ def _with_branches(requirements: Iterable[RequirementResult]) -> Iterable[Requir
     for requirement in requirements:
         yield requirement
         yield from _with_branches(requirement.branches)
+
+
+def _branches(requirements: Iterable[RequirementResult]) -> set[str]:
+    return {branch.id for requirement in requirements for branch in _with_branches(requirement.branches)}
 
 
 def _grouped(verdicts: Sequence[Verdict]) -> tuple[VerdictGroup, ...]:

@@ -50,7 +50,7 @@
     aim.scrollIntoView();
   });
   addEventListener("beforeprint", () => {
-    for (const part of page.querySelectorAll("details.many, details.scope, #collections")) part.open = true;
+    for (const part of page.querySelectorAll("details.many, details.scope, #sources, #collections")) part.open = true;
   });
   tools.hidden = false;
 })();

@@ -181,6 +181,11 @@ def test_the_numbers_at_the_top_are_the_assessments(language: str) -> None:
     assessed, population = sum(leaf.assessed for leaf in leaves), sum(leaf.population for leaf in leaves)
 
     assert page(language).text_of("kpi-regressions") == str(len(sample.regressions))
+    met = [
+        sum(item.state is ItemState.MET for g in sample.grades if (g.system, g.scene) == scope for item in g.items)
+        for scope in SCOPES
+    ]
+    assert page(language).text_of("kpi-met") == f"{min(met)}–{max(met)}"
     assert page(language).text_of("kpi-gaps") == str(sum(row.count for row in sample.gaps))
     assert page(language).text_of("kpi-collections") == str(len(sample.collections))
     assert page(language).text_of("kpi-coverage") == f"{assessed * 100 // population}%"
@@ -310,7 +315,11 @@ def test_thirty_six_scopes_fold_into_one_line_a_state() -> None:
 
     assert told.faults == []
     assert len(shown) < 5_000_000
-    assert "open" not in {name for tag, attributes in told.elements if tag == "details" for name in attributes}
+    scopes = [
+        attributes for tag, attributes in told.elements if tag == "details" and attributes.get("class") == "scope"
+    ]
+    assert scopes
+    assert [attributes for attributes in scopes if "open" in attributes] == []
 
 
 def test_a_dossier_with_nothing_in_it_is_still_a_page() -> None:
