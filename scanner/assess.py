@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,20 +20,16 @@ from scanner.coverage import collected_gaps, listing_gaps, whys_told
 from scanner.estate import Estate
 from scanner.evidence import Evidence, ReadTarget, connect
 from scanner.explain import missing
-from scanner.grade import Tally, any_of, blocking, gate_state, item_state, ladder, lowest
-from scanner.guideline import Baseline, Item, Requirement
+from scanner.grade import lowest
+from scanner.guideline import Baseline
 from scanner.history import history_of, regressions
 from scanner.judge import Judged, Population, Use, findings_digest, judge
 from scanner.model import (
     Collector,
     Fact,
     GapWhy,
-    ItemState,
-    Level,
     Origin,
     Pillar,
-    RequirementKind,
-    RequirementState,
     iso,
 )
 from scanner.registers import JudgedRegisters, Registers
@@ -43,18 +39,16 @@ from scanner.result import (
     BaselineRef,
     CollectionRef,
     GapRow,
-    GateResult,
     Grade,
     Headline,
-    ItemResult,
     RegisterRow,
-    RequirementResult,
     ScopeRow,
     Span,
     Unassigned,
 )
-from scanner.scope import REFERENCED, Membership, Scope, listed_keys
+from scanner.scope import REFERENCED, Membership, listed_keys
 from scanner.tally import Counts, count, excepted
+from scanner.verdict import Verdicts
 
 MEMBERSHIP_MAX_AGE = timedelta(days=30)
 """Where an asset stands counts for so long; what is true of it is masked by each use's own maximum age."""
@@ -83,8 +77,9 @@ class Graded:
     membership: Membership
     uses: Mapping[str, Use]
     """Use by requirement address."""
-    findings: Mapping[str, str] = field(default_factory=dict)
+    findings: Mapping[str, str]
     """Digest of the findings per population."""
+    verdicts: Verdicts
 
 
 def read_targets(
@@ -149,10 +144,10 @@ def code_lock() -> str:
 
 def grade(inputs: Inputs, registry: Mapping[str, Check[Any]], facts: Mapping[str, type[Fact]]) -> Graded:
     """Judge every use, tally every scope, grade every system x scene x pillar."""
-    return _Grading(inputs, registry, facts).run()
+    return _Run(inputs, registry, facts).run()
 
 
-class _Grading:
+class _Run:
     """One run from inputs to result."""
 
     def __init__(self, inputs: Inputs, registry: Mapping[str, Check[Any]], facts: Mapping[str, type[Fact]]) -> None:
@@ -190,7 +185,8 @@ class _Grading:
         for name, judged in self.judged.items():
             self.counts[name] = count(judged, self.membership)
         self._gaps(populations)
-        grades = [self._grade(scope, pillar) for scope in self.membership.scopes for pillar in Pillar]
+        verdicts = self._verdicts()
+        grades = [verdicts.grade(scope, pillar) for scope in self.membership.scopes for pillar in Pillar]
         findings = {name: findings_digest(judged) for name, judged in sorted(self.judged.items())}
         return Graded(
             self.inputs,
@@ -200,6 +196,7 @@ class _Grading:
             self.membership,
             self.uses,
             findings,
+            verdicts,
         )
 
     def _populations(self) -> dict[str, Population]:
@@ -214,158 +211,29 @@ class _Grading:
             for name in names
         }
 
-    # requirements, items, grades
-
-    def _requirement(self, requirement: Requirement, scope: Scope) -> RequirementResult:
-        if requirement.kind is RequirementKind.ANY_OF:
-            branches = [self._requirement(branch, scope) for branch in requirement.branches]
-            return RequirementResult(
-                id=requirement.slug,
-                kind=requirement.kind,
-                state=any_of([branch.state for branch in branches]),
-                state_with_exceptions=any_of([branch.state_with_exceptions or branch.state for branch in branches]),
-                origin=sorted({origin for branch in branches for origin in branch.origin}),
-                branches=branches,
-                last_proved=self._last_proved(scope, requirement, any_of([branch.state for branch in branches])),
-            )
-        if requirement.check is not None:
-            return self._check(requirement, scope)
-        verdict = self.registers.document(requirement.kind, requirement.address, scope.system, scope.scene)
-        return RequirementResult(
-            id=requirement.slug,
-            kind=requirement.kind,
-            state=verdict.state,
-            state_with_exceptions=verdict.state,
-            origin=[Origin.SUPPLIED] if verdict.entry else [],
-            why=[verdict.why.value] if verdict.why else [],
-            entry=verdict.entry,
-            last_proved=self._last_proved(scope, requirement, verdict.state),
-        )
-
-    def _check(self, requirement: Requirement, scope: Scope) -> RequirementResult:
-        use = self.uses[requirement.address]
-        judged = self.judged[use.over]
-        tally = self.counts[use.over].of(use, scope)
-        state = tally.state(requirement.need)
-        taken = 0
-        assets = [
-            asset
-            for entry in self.registers.exceptions(requirement.address, scope.system, scope.scene)
-            for asset in entry.assets
-        ]
-        if assets:
-            taken = excepted(judged, self.membership, use, scope, assets)
-        lenient = Tally(tally.passed, tally.failed - taken, tally.unknown, tally.closed).state(requirement.need)
-        open_whys = {GapWhy.UNSEEN} if not tally.closed else set()
-        unsettled = tally.unknown > 0 or not tally.closed or tally.n == 0
-        whys = (self.reasons.get(use.id, set()) | open_whys) if unsettled else set()
-        if use.id in judged.errors:
-            whys = {GapWhy.ERROR}
-        return RequirementResult(
-            id=requirement.slug,
-            kind=requirement.kind,
-            state=state,
-            state_with_exceptions=lenient,
-            origin=self._origins(use),
-            population=tally.n,
-            assessed=tally.passed + tally.failed,
-            passed=tally.passed,
-            failed=tally.failed,
-            unknown=tally.unknown,
-            excepted=taken,
-            over=use.over,
-            use=use.id,
-            closed=tally.closed,
-            need=requirement.need,
-            why=sorted(why.value for why in whys),
-            last_proved=self._last_proved(scope, requirement, state),
+    def _verdicts(self) -> Verdicts:
+        members = {name: self.membership.counts(judged.population) for name, judged in self.judged.items()}
+        closed = {name: judged.population.closed(MEMBERSHIP_MAX_AGE) for name, judged in self.judged.items()}
+        return Verdicts(
+            baseline=self.baseline,
+            uses=self.uses,
+            counts=self.counts,
+            registers=self.registers,
+            history=self.was,
+            reasons=self.reasons,
+            crashed={use for judged in self.judged.values() for use in judged.errors},
+            origins={use.id: self._origins(use) for use in self.uses.values()},
+            excepted=lambda use, scope, assets: excepted(self.judged[use.over], self.membership, use, scope, assets),
+            empty=lambda name, scope: closed.get(name, False) and members[name][scope] == (0, 0),
         )
 
     def _origins(self, use: Use) -> list[Origin]:
-        built = use.check.build(self.inputs.as_of, use.parameters)
-        names = {fact.__name__ for fact, _ in built.touched.fields} | {use.over}
-        return sorted(
-            {target.origin for target in self.inputs.targets if target.folder is not None and names & target.promises}
-        )
-
-    def _last_proved(self, scope: Scope, requirement: Requirement, state: RequirementState) -> str | None:
-        if state is not RequirementState.UNDETERMINED:
-            return None
-        return self.was.proved.get((scope.column, requirement.address))
-
-    def _not_applicable(self, item: Item, scope: Scope) -> str | None:
-        if not item.applicable(scope.scene, scope.service_model):
-            return f"the cloud matrix does not ask it of {scope.service_model.value}"
-        for statement in self.registers.statements(scope.system, scope.scene):
-            if statement.item != item.id:
-                continue
-            judged = self.judged.get(statement.population)
-            if judged is None or not judged.population.closed(MEMBERSHIP_MAX_AGE):
-                continue
-            members, undetermined = self.membership.counts(judged.population)[scope]
-            if members == 0 and undetermined == 0:
-                return f"signed scope statement {statement.id}; {statement.population} is closed and empty"
-        return None
-
-    def _item(self, item: Item, scope: Scope) -> tuple[ItemResult, ItemState]:
-        """The item without exceptions, and its state with them."""
-        results = [self._requirement(requirement, scope) for requirement in item.requires]
-        reason = self._not_applicable(item, scope)
-        if reason is not None:
-            state = lenient = ItemState.NOT_APPLICABLE
-        else:
-            state, reason = item_state(results)
-            lenient, _ = item_state(
-                [msgspec.structs.replace(r, state=r.state_with_exceptions or r.state) for r in results]
-            )
-        proved = [r.last_proved for r in results if r.last_proved]
-        return (
-            ItemResult(
-                id=item.id,
-                level=item.level,
-                state=state,
-                reason=reason,
-                last_proved=min(proved) if proved and state is not ItemState.NOT_APPLICABLE else None,
-                requirements=results,
-            ),
-            lenient,
-        )
-
-    def _gates(self, scope: Scope) -> list[GateResult]:
-        found = []
-        for level, requirements in sorted(self.baseline.gates.items(), key=lambda entry: entry[0].rank):
-            results = [self._requirement(requirement, scope) for requirement in requirements]
-            found.append(GateResult(level=level, state=gate_state(results), requirements=results))
-        return found
-
-    def _grade(self, scope: Scope, pillar: Pillar) -> Grade:
-        gates = self._gates(scope)
-        strict: dict[Level, list[ItemState]] = {}
-        lenient: dict[Level, list[ItemState]] = {}
-        items = []
-        for item in self.baseline.items.values():
-            if item.pillar is not pillar:
-                continue
-            result, with_exceptions = self._item(item, scope)
-            items.append(result)
-            strict.setdefault(item.level, []).append(result.state)
-            lenient.setdefault(item.level, []).append(with_exceptions)
-        gate_states = {gate.level: gate.state for gate in gates}
-        found, eased = ladder(strict, gate_states), ladder(lenient, gate_states)
-        return Grade(
-            system=scope.system,
-            scene=scope.scene,
-            pillar=pillar,
-            floor=found.span.floor,
-            ceiling=found.span.ceiling,
-            floor_with_exceptions=eased.span.floor,
-            ceiling_with_exceptions=eased.span.ceiling,
-            target=scope.target,
-            passed_over=list(found.passed_over),
-            gates=gates,
-            blocking=blocking(found.span.floor, items, gates),
-            items=items,
-        )
+        if any(use.id in judged.errors for judged in self.judged.values()):
+            return []
+        touched = use.check.build(self.inputs.as_of, use.parameters).touched.fields
+        names = {fact.__name__ for fact, _ in touched} | {use.over}
+        read = [target for target in self.inputs.targets if target.folder is not None]
+        return sorted({target.origin for target in read if names & target.promises})
 
     # what could not be seen
 
