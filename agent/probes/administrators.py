@@ -13,7 +13,9 @@ _GROUPS = ("sudo", "wheel", "admin")
 """Groups that distributions let do everything; a sudo rule may name more."""
 _NO_LOGIN = ("/nologin", "/false", "/sync", "/shutdown", "/halt")
 _REMOTE = frozenset({"sss", "ldap", "winbind", "nis"})
-_RULE = re.compile(r"^(?P<who>%?[^\s=,!]+(?:\s*,\s*%?[^\s=,!]+)*)\s+\S+\s*=\s*(?:\([^)]*\))?\s*(?:[A-Z_]+:\s*)*ALL\b")
+_TAGS = re.compile(r"^\s*(?:\([^)]*\)\s*)?(?:[A-Z_]+\s*:\s*)*")
+_INCLUDE = re.compile(r"^[@#]include(?:dir)?\s+(\S+)")
+_FOLDER = "/etc/sudoers.d"
 
 
 @dataclass(frozen=True)
@@ -102,25 +104,37 @@ def _name_services(host: Host) -> dict[str, set[str]]:
 
 
 def _sudo_rules(host: Host) -> tuple[set[str], set[str]]:
-    """Users and groups that some rule lets run everything; aliases are refused, since they could hide either."""
+    """Users and groups that some rule lets run everything; what could hide one of them raises NotSupported."""
     paths = ["/etc/sudoers"]
     if not host.exists("/etc/sudoers"):
         return set(), set()
-    if host.exists("/etc/sudoers.d"):
-        names = [name for name in host.listdir("/etc/sudoers.d") if "." not in name and name[-1] != "~"]
-        paths += [f"/etc/sudoers.d/{name}" for name in names]
+    if host.exists(_FOLDER):
+        names = [name for name in host.listdir(_FOLDER) if "." not in name and name[-1] != "~"]
+        paths += [f"{_FOLDER}/{name}" for name in names]
     users: set[str] = set()
     groups: set[str] = set()
     for path in paths:
         text = host.read_file(path).decode("utf-8", "replace").replace("\\\n", " ")
-        for line in text.splitlines():
-            if line.startswith(("User_Alias", "Cmnd_Alias")):
-                raise NotSupported(f"{path} uses aliases, which are not followed")
-            match = None if line.lstrip().startswith(("#", "@", "Defaults")) else _RULE.match(line.strip())
-            for who in re.split(r"\s*,\s*", match["who"]) if match else ():
-                name = who.lstrip("%").replace("\\ ", " ")
-                (groups if who.startswith("%") else users).add(name)
+        for line in map(str.strip, text.splitlines()):
+            include = _INCLUDE.match(line)
+            if line.startswith(("User_Alias", "Cmnd_Alias")) or (include and include.group(1) != _FOLDER):
+                raise NotSupported(f"{path} uses aliases or other files, which are not followed")
+            for who in _may_do_all(line):
+                name = who.lstrip("%+").replace("\\ ", " ")
+                (groups if who[0] in "%+" else users).add(name)
     return users, groups
+
+
+def _may_do_all(line: str) -> list[str]:
+    """Whom a line of sudoers(5) lets run every command: names of users, or of groups after ``%`` or ``+``."""
+    if line.startswith(("@", "Defaults", "Host_Alias", "Runas_Alias")) or re.match(r"#(?!\d)", line):
+        return []
+    left, equals, right = line.partition("=")
+    commands = [_TAGS.sub("", command).strip() for command in right.split("#", 1)[0].split(",")]
+    words = left.rsplit(None, 1)
+    if not equals or "ALL" not in commands or len(words) != 2:
+        return []
+    return [who for who in re.split(r"\s*,\s*", words[0].strip()) if who and not who.startswith("!")]
 
 
 def _lowest_person(host: Host) -> int:

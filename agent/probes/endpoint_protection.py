@@ -10,7 +10,9 @@ from agent.host import Host
 from agent.products import Product, known_products, running_names
 from agent.section import UNSUPPORTED, Denied, Missing, NotSupported, Probe, Seen, moment
 
-_MDATP = "/usr/bin/mdatp"
+_MDATP = {"linux": "/usr/bin/mdatp", "macos": "/usr/local/bin/mdatp"}
+_LONGEST_MINUTES = 5 * 366 * 24 * 60
+"""``mdatp health`` has been seen to count the minutes since 1970; nothing that old is the age of signatures."""
 
 
 def look(host: Host) -> Seen:
@@ -52,15 +54,15 @@ def _described(host: Host, product: Product, running: bool) -> dict[str, Any]:
     written = [host.modified(path) for path in product.signatures if host.exists(path)]
     if written:
         entry["signatures_at"] = moment(max(written))
-    if product.name == "Microsoft Defender for Endpoint" and host.system == "linux" and running:
+    if product.name == "Microsoft Defender for Endpoint" and host.system in _MDATP and running:
         entry |= _defender(host)
     return entry
 
 
 def _defender(host: Host) -> dict[str, Any]:
-    """What ``mdatp health`` says, line by line as ``name : value``."""
+    """What ``mdatp health`` says, line by line as ``name : value``; tamper protection only macOS has."""
     try:
-        ran = host.run([_MDATP, "health"])
+        ran = host.run([_MDATP[host.system], "health"])
     except OSError:
         return {}
     pairs = (line.partition(":") for line in ran.output.splitlines() if ":" in line)
@@ -68,13 +70,13 @@ def _defender(host: Host) -> dict[str, Any]:
     told: dict[str, Any] = {}
     if health.get("passive_mode_enabled") == "true":
         told["mode"] = "passive"
-    elif health.get("real_time_protection_enabled") == "true":
+    elif health.get("real_time_protection_enabled") == health.get("real_time_protection_available") == "true":
         told["mode"] = "block"
     tamper = health.get("tamper_protection")
     if tamper in {"block", "audit", "disabled"}:
         told["tamper_protection"] = tamper == "block"
     minutes = health.get("definitions_updated_minutes_ago", "")
-    if minutes.isdigit():
+    if minutes.isdecimal() and int(minutes) < _LONGEST_MINUTES:
         told["signatures_at"] = moment(host.now() - timedelta(minutes=int(minutes)))
     return told
 
@@ -82,6 +84,6 @@ def _defender(host: Host) -> dict[str, Any]:
 PROBE = Probe(
     name="endpoint_protection",
     schema_version=1,
-    reads=("names of processes or services", "paths in products.toml", f"{_MDATP} health"),
+    reads=("names of processes or services", "paths in products.toml", *(f"{path} health" for path in _MDATP.values())),
     look=look,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from typing import Any
 
@@ -92,28 +93,40 @@ def _inputs(entries: list[dict[str, Any]], family: str) -> list[dict[str, Any]]:
 
 
 def _nft_denies(entries: list[dict[str, Any]], family: str) -> bool:
-    return any(chain.get("policy") == "drop" or _ends_in_refusal(entries, chain) for chain in _inputs(entries, family))
+    for chain in _inputs(entries, family):
+        rules: dict[str, list[tuple[str, str]]] = {}
+        for entry in entries:
+            rule = entry.get("rule")
+            if rule and (rule["family"], rule["table"]) == (chain["family"], chain["table"]):
+                rules.setdefault(rule["chain"], []).extend(_unconditional(rule.get("expr", [])))
+        if (_end(rules, chain["name"]) or chain.get("policy")) in {"drop", "reject"}:
+            return True
+    return False
 
 
-def _ends_in_refusal(entries: list[dict[str, Any]], chain: dict[str, Any], depth: int = 0) -> bool:
-    """Whether the last rule of a chain refuses everything, directly or in the chain to which it leads."""
-    place = (chain["family"], chain["table"], chain["name"])
-    rules = [
-        entry["rule"]
-        for entry in entries
-        if "rule" in entry and (entry["rule"]["family"], entry["rule"]["table"], entry["rule"]["chain"]) == place
-    ]
-    if not rules or depth > 4:
-        return False
-    words = [word for word in rules[-1].get("expr", []) if not {"counter", "log", "comment"} & word.keys()]
-    if len(words) != 1:
-        return False
-    if {"drop", "reject"} & words[0].keys():
-        return True
-    leads = words[0].get("goto") or words[0].get("jump")
-    if not isinstance(leads, dict):
-        return False
-    return _ends_in_refusal(entries, chain | {"name": leads["target"]}, depth + 1)
+def _unconditional(words: list[Any]) -> list[tuple[str, str]]:
+    """The verdict of a rule that matches everything, and where it leads; nothing for a rule with conditions."""
+    acting = [word for word in words if isinstance(word, dict) and not {"counter", "log", "comment"} & word.keys()]
+    if len(acting) != 1:
+        return []
+    ((verdict, more),) = acting[0].items()
+    return [(verdict, more["target"] if isinstance(more, dict) and "target" in more else "")]
+
+
+def _end(rules: dict[str, list[tuple[str, str]]], chain: str, depth: int = 0) -> str:
+    """How traffic that meets no condition ends in a chain: accept, drop, reject; empty where it is left open."""
+    if depth > 16:
+        return ""
+    for verdict, target in rules.get(chain, []):
+        if verdict in {"accept", "drop", "reject"}:
+            return verdict
+        if verdict in {"jump", "goto"}:
+            end = _end(rules, target, depth + 1)
+            if end or verdict == "goto":
+                return end
+        if verdict == "return":
+            return ""
+    return ""
 
 
 def _legacy(host: Host, family: str) -> bool | None:
@@ -126,14 +139,25 @@ def _legacy(host: Host, family: str) -> bool | None:
         return None
     for path in _LEGACY[family]:
         try:
-            ran = host.run([path, "-S", "INPUT"])
+            ran = host.run([path, "-S"])
         except FileNotFoundError:
             continue
         if ran.status == 0:
-            lines = ran.output.strip().splitlines()
-            last = lines[-1] if lines else ""
-            return "-P INPUT DROP" in lines or last.startswith(("-A INPUT -j DROP", "-A INPUT -j REJECT"))
+            return _listed_denies(ran.output)
     raise NotSupported(f"the kernel holds {family} filter rules, and no iptables is installed to list them")
+
+
+def _listed_denies(listing: str) -> bool:
+    """Whether ``iptables -S`` shows that traffic meeting no condition in INPUT ends in a refusal."""
+    rules: dict[str, list[tuple[str, str]]] = {}
+    for match in re.finditer(r"^-A (\S+) -([jg]) (\S+)(?: --reject-with \S+)?$", listing, re.MULTILINE):
+        chain, how, target = match.groups()
+        verdict = (
+            target.lower() if target in {"ACCEPT", "DROP", "REJECT", "RETURN"} else {"j": "jump", "g": "goto"}[how]
+        )
+        rules.setdefault(chain, []).append((verdict, target))
+    policy = "drop" if re.search(r"^-P INPUT DROP$", listing, re.MULTILINE) else "accept"
+    return (_end(rules, "INPUT") or policy) in {"drop", "reject"}
 
 
 def _windows(host: Host) -> Seen:
@@ -175,8 +199,8 @@ PROBE = Probe(
     schema_version=1,
     reads=(
         "/usr/sbin/nft -j list ruleset",
-        "/usr/sbin/iptables -S INPUT",
-        "/usr/sbin/ip6tables -S INPUT",
+        "/usr/sbin/iptables -S",
+        "/usr/sbin/ip6tables -S",
         "/proc/net/ip_tables_names",
         "/proc/net/ip6_tables_names",
         "/proc/config.gz",

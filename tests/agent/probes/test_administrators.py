@@ -32,11 +32,17 @@ def test_an_ended_account_and_one_without_a_shell_cannot_sign_in() -> None:
 
 
 def test_sudo_rules_name_users_and_groups() -> None:
-    rules = "%linux-admins ALL=(ALL) NOPASSWD: ALL\nchen, lin ALL = ALL\nop ALL=(root) /usr/bin/systemctl\n"
+    rules = (
+        "%linux-admins ALL=(ALL) NOPASSWD: ALL\n"
+        "chen, lin ALL = ALL  # both\n"
+        "op ALL=(root) /usr/bin/systemctl\n"
+        "ho ALL=(root) NOPASSWD: /usr/bin/ls, (ALL) ALL\n"
+        "# eve ALL=(ALL) ALL\n"
+    )
     host = DEBIAN_LAPTOP.changed(files={"/etc/sudoers.d/bank": rules, "/etc/sudoers.d/old.bak": "eve ALL=(ALL) ALL\n"})
     found = members(host)
     assert found["%linux-admins"] == ("group", True)
-    assert {"chen", "lin"} <= set(found)
+    assert {"chen", "lin", "ho"} <= set(found)
     assert not {"op", "eve"} & set(found)
 
 
@@ -51,6 +57,8 @@ def test_rules_out_of_sight_make_the_whole_list_unsupported() -> None:
     assert observe(administrators.PROBE, remote).status == "unsupported"
     aliased = DEBIAN_LAPTOP.changed(files={"/etc/sudoers.d/a": "User_Alias ADM = wang\nADM ALL=(ALL) ALL\n"})
     assert observe(administrators.PROBE, aliased).status == "unsupported"
+    other = DEBIAN_LAPTOP.changed(files={"/etc/sudoers.d/a": "@include /srv/sudo/more\n"})
+    assert observe(administrators.PROBE, other).status == "unsupported"
     assert observe(administrators.PROBE, WINDOWS).status == "unsupported"
 
 

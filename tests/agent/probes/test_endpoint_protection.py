@@ -36,20 +36,51 @@ def test_containers_and_foreign_namespaces_cannot_say_none() -> None:
     assert observe(endpoint_protection.PROBE, foreign).status == "unsupported"
 
 
-def test_defender_says_how_it_works_and_how_old_its_signatures_are() -> None:
-    health = (
-        "healthy                                     : true\n"
-        "real_time_protection_enabled                : true\n"
-        "passive_mode_enabled                        : false\n"
-        'tamper_protection                           : "block" [managed]\n'
-        "definitions_updated_minutes_ago             : 90\n"
+HEALTH = """\
+healthy                                     : true
+health_issues                               : []
+passive_mode_enabled                        : false [managed]
+real_time_protection_enabled                : true [managed]
+real_time_protection_available              : true
+definitions_updated                         : Nov 19, 2026 at 11:30:00 PM
+definitions_updated_minutes_ago             : 90
+"""
+
+
+def defender(health: str, system: str = "linux") -> dict[str, object]:
+    command = {"linux": "/usr/bin/mdatp", "macos": "/usr/local/bin/mdatp"}[system]
+    host = BARE.changed(
+        system=system, names=("systemd", "wdavdaemon"), commands={(command, "health"): Ran(0, health, "")}
     )
-    host = BARE.changed(names=("systemd", "wdavdaemon"), commands={("/usr/bin/mdatp", "health"): Ran(0, health, "")})
-    section = observe(endpoint_protection.PROBE, host)
-    (product,) = section.values["products"]
-    assert (product["mode"], product["tamper_protection"]) == ("block", True)
+    (product,) = observe(endpoint_protection.PROBE, host).values["products"]
+    return product  # type: ignore[no-any-return]
+
+
+def test_defender_says_how_it_works_and_how_old_its_signatures_are() -> None:
+    product = defender(HEALTH)
+    assert (product["mode"], product["tamper_protection"]) == ("block", None)
     assert product["signatures_at"] == (NOW - timedelta(minutes=90)).isoformat().replace("+00:00", "Z")
-    assert section.missing == {}
+
+
+def test_defender_that_only_looks_on_does_not_block() -> None:
+    assert (
+        defender(HEALTH.replace("mode_enabled                        : false", "mode_enabled : true"))["mode"]
+        == "passive"
+    )
+    assert (
+        defender(HEALTH.replace("protection_available              : true", "protection_available : false"))["mode"]
+        is None
+    )
+    assert defender("")["mode"] is None
+
+
+def test_an_age_since_1970_is_no_age_of_signatures() -> None:
+    assert defender(HEALTH.replace(": 90", ": 27712166"))["signatures_at"] is None
+
+
+def test_tamper_protection_that_audits_does_not_protect() -> None:
+    assert defender(HEALTH + 'tamper_protection : "audit"\n', "macos")["tamper_protection"] is False
+    assert defender(HEALTH + 'tamper_protection : "block"\n', "macos")["tamper_protection"] is True
 
 
 def test_age_of_signatures_is_that_of_their_newest_file() -> None:

@@ -31,6 +31,15 @@ def inbound(host: RecordedHost) -> tuple[Any, Any, Any]:
 
 
 MATCH = {"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 22}}
+LISTINGS = [
+    ("-P INPUT ACCEPT\n", "allow"),
+    ("-P INPUT DROP\n-A INPUT -j ACCEPT\n", "allow"),
+    ("-P INPUT ACCEPT\n-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\n-A INPUT -j REJECT --reject-with icmp-x\n", "deny"),
+    ("-P INPUT DROP\n-N u\n-A INPUT -j u\n-A u -j ACCEPT\n", "allow"),
+    ("-P INPUT ACCEPT\n-N u\n-A INPUT -j u\n-A u -j DROP\n", "deny"),
+    ("-P INPUT DROP\n-N u\n-A INPUT -j u\n-A u -j RETURN\n-A u -j ACCEPT\n", "deny"),
+]
+ALLOW = (True, "allow", "nftables")
 FIREWALLD = (
     chain("accept"),
     rule({"jump": {"target": "in_public"}}),
@@ -48,6 +57,11 @@ FIREWALLD = (
         ((chain("accept"), rule({"counter": {}}, {"drop": None})), (True, "deny", "nftables")),
         ((chain("accept"), rule(MATCH, {"drop": None})), (True, "allow", "nftables")),
         (FIREWALLD, (True, "deny", "nftables")),
+        ((chain("drop"), rule(MATCH, {"accept": None})), (True, "deny", "nftables")),
+        ((chain("drop"), rule({"counter": {}}, {"accept": None})), (True, "allow", "nftables")),
+        ((chain("drop"), rule({"jump": {"target": "x"}}), rule({"accept": None}, chain_name="x")), ALLOW),
+        ((chain("accept"), rule({"goto": {"target": "x"}}), rule({"drop": None})), ALLOW),
+        ((chain("accept"), rule({"jump": {"target": "input"}})), ALLOW),
         ((chain("drop", family="ip"),), (True, "allow", "nftables")),
         ((chain("drop", family="ip"), chain("drop", family="ip6")), (True, "deny", "nftables")),
         ((chain("drop", hook="forward"),), (False, "allow", "none")),
@@ -88,10 +102,11 @@ def test_rules_of_iptables_are_read_where_the_kernel_lists_them() -> None:
         commands={NFT: None},
     )
     assert observe(host_firewall.PROBE, host).status == "unsupported"
-    listed = {("/usr/sbin/iptables-legacy", "-S", "INPUT"): Ran(0, "-P INPUT DROP\n-A INPUT -i lo -j ACCEPT\n", "")}
+    listed = {("/usr/sbin/iptables-legacy", "-S"): Ran(0, "-P INPUT DROP\n-A INPUT -i lo -j ACCEPT\n", "")}
     assert inbound(host.changed(commands=listed)) == (True, "deny", "iptables")
-    listed = {("/usr/sbin/iptables-legacy", "-S", "INPUT"): Ran(0, "-P INPUT ACCEPT\n", "")}
-    assert inbound(host.changed(commands=listed)) == (True, "allow", "iptables")
+    for listing, expected in LISTINGS:
+        listed = {("/usr/sbin/iptables-legacy", "-S"): Ran(0, listing, "")}
+        assert inbound(host.changed(commands=listed)) == (True, expected, "iptables"), listing
 
 
 def test_a_failing_nft_is_not_an_empty_ruleset() -> None:
