@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -38,11 +38,15 @@ class CollectionMeta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 @dataclass(frozen=True)
 class Collection:
-    """One sealed collection: its folder, its Merkle root (64 hex digits) and its provenance."""
+    """One sealed collection: its folder, its Merkle root (64 hex digits) and its provenance.
+
+    ``trust`` holds the public keys (PEM) of the store that it came from; ``whole`` then accepts no other signer.
+    """
 
     path: Path
     root: str
     meta: CollectionMeta
+    trust: bytes | None = field(default=None, compare=False, repr=False)
 
     def fact_file(self, fact: str) -> Path | None:
         """Parquet of one fact type without its personal fields, sorted by asset; None where it saw none."""
@@ -65,11 +69,11 @@ class Collection:
         return verify(self.path, trust=trust)
 
     def whole(self, known: Digests | None = None) -> Collection:
-        """Itself, after verifying; raises SealError where a file, the manifest or the statement was altered.
+        """Itself, after verifying; raises SealError where anything was altered or another key signed.
 
         ``known`` remembers digests between calls that read the same files.
         """
-        verification = verify_folder(self.path, None, {} if known is None else known)[0]
+        verification = verify_folder(self.path, self.trust, {} if known is None else known)[0]
         problems = list(verification.problems)
         if verification.root != self.root:
             problems.append(f"{self.path}: sealed as {verification.root}, expected {self.root}")
@@ -103,9 +107,9 @@ def read_meta(folder: Path) -> CollectionMeta:
         raise SealError([f"{path}: cannot be read as a collection: {error}; restore the folder from a copy"]) from error
 
 
-def open_collection(folder: Path, root: str | None = None) -> Collection:
+def open_collection(folder: Path, root: str | None = None, trust: bytes | None = None) -> Collection:
     """A collection folder anywhere, such as one embedded in an assessment; its name is its root unless given."""
-    return Collection(folder, root if root is not None else folder.name, read_meta(folder))
+    return Collection(folder, root if root is not None else folder.name, read_meta(folder), trust)
 
 
 def gaps(collection: Collection) -> Iterator[Gap]:

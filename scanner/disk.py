@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from scanner.errors import StoreError
@@ -90,8 +90,12 @@ def settle(folder: Path) -> None:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a tree; what cannot be removed stays for the next attempt."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Remove a tree or a file; what cannot be removed stays for the next attempt."""
+    if folder.is_dir() and not folder.is_symlink():
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            folder.unlink()
 
 
 def open_to_others(path: Path) -> bool:

@@ -252,7 +252,8 @@ def _verify(path: Path, trust: bytes | None, anchor: str | None) -> Verification
     else:
         problem = f"{path}: neither a sealed folder nor a store; was its seal removed?"
         return Verification(False, None, None, False, (problem,), folders=0)
-    if anchor is not None and not any(anchor in {sealed.root, sealed.seal} for sealed in links):
-        lost = f"{path}: holds nothing that was sealed as {anchor}; it was sealed anew or is another one"
+    noted = anchor.strip().lower() if anchor is not None else None
+    if noted is not None and not any(noted in {sealed.root, sealed.seal} for sealed in links):
+        lost = f"{path}: holds nothing that was sealed as {noted}; it was sealed anew or is another one"
         verification = replace(verification, ok=False, problems=(*verification.problems, lost))
     return verification

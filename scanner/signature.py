@@ -23,7 +23,7 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import Error, UnverifiedSignatureError
 from securesystemslib.signer import Signature, SSlibKey  # type: ignore[attr-defined]
 
-from scanner.canonical import canonical_json
+from scanner.canonical import canonical_json, sha256_hex
 from scanner.disk import make_private, open_to_others, sync_folder, translated, write_private
 from scanner.errors import SealError, StoreError
 
@@ -128,8 +128,10 @@ class FileSigner:
 
     def _write_public(self, path: Path) -> None:
         public = path.with_name(PUBLIC_KEY if path.name == PRIVATE_KEY else path.name + ".pub")
-        if not public.exists() or public.read_bytes() != self.public_pem:
-            public.unlink(missing_ok=True)
+        if public.exists() and public.read_bytes() != self.public_pem:
+            # After a rotation what the old key signed must still be known.
+            public.rename(public.with_name(f"retired-{sha256_hex(public.read_bytes())[:16]}.pub.pem"))
+        if not public.exists():
             write_private(public, self.public_pem)
         sync_folder(path.parent)
 

@@ -167,14 +167,31 @@ class Store:
                 self.id = _marks(self.path).id
                 self.refresh()
                 self._readable()
-                signer = self._signer or FileSigner.at(self.path / "keys")
-            writer = Writer(self.path, self.id, signer=signer, head=self.head(), now=self.now, note=self.note)
+                signer = self._known_signer()
+            writer = Writer(
+                self.path,
+                self.id,
+                signer=signer,
+                trust=self.trust(),
+                head=self.head(),
+                now=self.now,
+                note=self.note,
+            )
             try:
                 yield writer
             finally:
                 writer.close()
         finally:
             os.close(lock)
+
+    def _known_signer(self) -> Signer:
+        """The signer, with its public half kept among the keys, so that what it signs stays known without it."""
+        if self._signer is None:
+            return FileSigner.at(self.path / "keys")
+        place = self.path / "keys" / f"signer-{self._signer.key_id[:16]}.pub.pem"
+        if not place.exists():
+            write_private(place, self._signer.public_pem)
+        return self._signer
 
     def refresh(self) -> None:
         """Note in the catalogue what lies in the folders and is not known yet."""
@@ -213,7 +230,8 @@ class Store:
         lost = [row for row in newest.values() if row.root in gone]
         if lost:
             raise SealError([_lost(places[row.root], row.target) for row in lost])
-        return [self._collection(row) for row in rows if row.root not in gone]
+        trust = self.trust()
+        return [self._collection(row, trust) for row in rows if row.root not in gone]
 
     def newest(self, target: str, complete_only: bool = True) -> Collection | None:
         """The collection of a target that finished last; raises SealError where it is known and gone."""
@@ -223,7 +241,7 @@ class Store:
             return None
         if not self._place(rows[0]).is_dir():
             raise SealError([_lost(self._place(rows[0]), target)])
-        return self._collection(rows[0])
+        return self._collection(rows[0], self.trust())
 
     def _readable(self) -> None:
         if self.unreadable:
@@ -232,8 +250,8 @@ class Store:
     def _place(self, row: Row) -> Path:
         return self.path / KINDS[row.kind] / row.name
 
-    def _collection(self, row: Row) -> Collection:
-        return open_collection(self._place(row), row.root)
+    def _collection(self, row: Row, trust: bytes | None) -> Collection:
+        return open_collection(self._place(row), row.root, trust)
 
     def assessments(self) -> list[SealedAssessment]:
         """Every assessment that lies here, in the order of sealing; not verified."""
@@ -248,6 +266,17 @@ class Store:
         """The assessment sealed last, of one baseline where one is named."""
         found = [each for each in self.assessments() if baseline_id is None or each.baseline == baseline_id]
         return found[-1] if found else None
+
+    def trust(self) -> bytes | None:
+        """The public keys (PEM) that this store signs and signed with; None where it holds none.
+
+        To change the key, move keys/sealing.pem away: the next writer makes a new one and keeps the old public half.
+        """
+        with translated(self.path):
+            keys = [path.read_bytes() for path in sorted((self.path / "keys").glob("*.pub.pem"))]
+        if self._signer is not None:
+            keys.append(self._signer.public_pem)
+        return b"".join(keys) or None
 
     def head(self) -> ChainHead | None:
         """The newest link; keep its ``seal`` off the machine to anchor everything sealed so far."""

@@ -45,6 +45,7 @@ class Writer:
         store_id: str,
         *,
         signer: Signer,
+        trust: bytes | None,
         head: ChainHead | None,
         now: Callable[[], datetime],
         note: Callable[[Path, Sealed], None],
@@ -52,6 +53,7 @@ class Writer:
         self._path = path
         self._store_id = store_id
         self._signer = signer
+        self._trust = trust
         self._head = head
         self._now = now
         self._note = note
@@ -122,7 +124,7 @@ class Writer:
 
     def _finish(self, folder: Path, meta: CollectionMeta) -> Collection:
         place, root = self._seal(folder, "collection", {})
-        return Collection(place, root, meta)
+        return Collection(place, root, meta, self._trust)
 
     def _seal(self, folder: Path, kind: str, known: Digests, name: str | None = None) -> tuple[Path, str]:
         root, manifest_sha256 = write_manifest(folder, kind, known)

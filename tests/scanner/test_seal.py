@@ -447,7 +447,10 @@ def test_another_signer_takes_the_place_of_the_file(tmp_path: Path, key: Any) ->
     with Store.open(tmp_path / "store", create=True, signer=Token()) as store:
         collect(store)
         assert verify(store.path, pem).exit_code == 0
-    assert list((tmp_path / "store" / "keys").iterdir()) == []
+    with Store.open(tmp_path / "store") as store:
+        collect(store, 1)
+        assert [each.whole() for each in store.collections()] == store.collections()
+    assert (tmp_path / "store" / "keys" / "sealing.pem").exists()
 
 
 def test_the_key_is_made_once_private_and_never_shown(tmp_path: Path) -> None:
@@ -459,6 +462,31 @@ def test_the_key_is_made_once_private_and_never_shown(tmp_path: Path) -> None:
     assert trusted_keys((tmp_path / "keys" / "sealing.pub.pem").read_bytes()) == (signer.public_pem,)
     with pytest.raises(StoreError, match="already"):
         FileSigner.make(path)
+
+
+def test_a_changed_key_leaves_what_the_old_one_signed_known(store: Store, trust: bytes) -> None:
+    (store.path / "keys" / "sealing.pem").unlink()
+    collect(store, 1)
+    new = (store.path / "keys" / "sealing.pub.pem").read_bytes()
+    assert new != trust
+    assert [collection.whole().root for collection in store.collections()] == [
+        collection.root for collection in store.collections()
+    ]
+    assert verify(store.path, new).ok is False
+    assert verify(store.path, new + trust).exit_code == 0
+
+
+def test_a_collection_that_a_stranger_signed_is_not_taken_for_whole(store: Store, trust: bytes, tmp_path: Path) -> None:
+    (collection,) = store.collections()
+    root = reseal(collection.path, FileSigner.make(tmp_path / "forger.pem"), drop_file)
+    forged = collection.path.with_name(root)
+    collection.path.rename(forged)
+    store.close()
+    (store.path / "catalogue.sqlite").unlink()
+    with Store.open(store.path) as again:
+        (found,) = again.collections()
+        with pytest.raises(SealError, match="not a trusted one"):
+            found.whole()
 
 
 def test_a_lost_public_half_is_written_again(tmp_path: Path) -> None:

@@ -326,6 +326,15 @@ def test_a_key_that_others_may_read_is_refused(store: Store) -> None:
         pass
 
 
+def test_whatever_an_earlier_writer_left_is_removed(store: Store) -> None:
+    (store.path / "tmp" / "draft").write_text("left by a kill")
+    (store.path / "tmp" / "folder" / "deep").mkdir(parents=True)
+    (store.path / "tmp" / "link").symlink_to(store.path / "collections")
+    with store.writing():
+        assert list((store.path / "tmp").iterdir()) == []
+    assert (store.path / "collections").is_dir()
+
+
 def test_a_folder_that_is_no_store_is_neither_opened_nor_taken_over(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="there is no store"):
         Store.open(tmp_path)
