@@ -25,7 +25,7 @@ LONGEST_KEY = 1024
 
 KNOWN = {fact.__name__: fact for fact in FACTS}
 KINDS = frozenset(fact.kind for fact in FACTS) - {"*"}
-_ASSET = re.compile(r"([a-z_]+):[^:\s]+:[^\x00-\x1f\x7f\ud800-\udfff]+")
+_ASSET = re.compile(r"([a-z_]+):[^:\s\x00-\x1f\x7f\ud800-\udfff]+:[^\x00-\x1f\x7f\ud800-\udfff]+")
 _LOCATION = re.compile(r" - at `\$\.?([A-Za-z_]*)")
 _UNKNOWN = re.compile(r"unknown field `(.*?)`")
 _INTEGER = re.compile(r"-?[0-9]{1,19}")

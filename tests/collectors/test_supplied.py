@@ -5,7 +5,10 @@ import json
 import tracemalloc
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from collectors.supplied import LONGEST_LINE, MOST_GAPS, SuppliedFile
 from scanner.facts import Trusts, User
@@ -187,6 +190,7 @@ def test_csv_lists_are_json() -> None:
         (b"user:corp:1,,true,\n", "observed_at", "missing"),
         (b",2026-11-20T01:00:00Z,true,\n", "asset", "kind:source:key"),
         (b"user:corp:1\xff,2026-11-20T01:00:00Z,true,\n", "asset", "kind:source:key"),
+        (b"user:c\xe9rp:1,2026-11-20T01:00:00Z,true,\n", "asset", "kind:source:key"),
         (b"user:corp:1,2026-11-20T01:00:00Z,true,\xff\n", "category", "UTF-8"),
         (b"user:corp:1,2026-11-20T01:00:00Z,true\n", "", "expected 4 cells, got 3"),
         (b'"user:corp:1,2026-11-20T01:00:00Z,true,\n', "", "not a CSV record"),
@@ -227,3 +231,30 @@ def test_rows_and_digest_are_those_of_the_file() -> None:
     quoted = SuppliedFile("User.csv", ())
     list(quoted.records(io.BytesIO(CSV + b'"a\nb",x,true,\n\nc,d,e,f\n"open\n')))
     assert quoted.rows == 3
+
+
+PIECES = st.sampled_from(
+    [
+        b'{"fact": "User"',
+        b'"asset": "user:a:b"',
+        b",",
+        b":",
+        b"}",
+        b"\n",
+        b'"',
+        b"\xff",
+        b"\\ud800",
+        b"[",
+        b"null",
+        b"\r",
+    ]
+)
+NAMES = st.sampled_from(["x.ndjson", "User.csv", "x.csv"])
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.lists(st.one_of(PIECES, st.binary(max_size=8)), max_size=40), NAMES)
+def test_no_bytes_end_in_an_exception(pieces: list[bytes], name: str) -> None:
+    for record in read(b"".join(pieces), name):
+        assert isinstance(record, (Fact, Gap))
+        msgspec.json.encode(record)
