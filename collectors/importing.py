@@ -11,7 +11,8 @@ from typing import Any
 
 from collectors import sidecar
 from collectors.sidecar import StatedCensus, Statement
-from collectors.supplied import KNOWN, SuppliedFile
+from collectors.supplied import SuppliedFile
+from collectors.supplied_row import KNOWN
 from scanner.errors import Malformed, nearest
 from scanner.model import (
     Access,

@@ -9,9 +9,9 @@ from agent.host import Host, ThisHost
 from agent.probes import PROBES, observe
 from agent.section import Section
 from collectors.sections import PROMISED, asset_key, facts_and_gaps, observed, redacted
+from collectors.supplied_row import KNOWN
 from scanner.canonical import canonical_json
 from scanner.errors import AccessDenied, Malformed, ReadError, Unreachable
-from scanner.facts import FACTS
 from scanner.model import (
     Access,
     Capture,
@@ -27,7 +27,6 @@ from scanner.model import (
 
 CAPTURED = "sections.json"
 LARGEST = 16 * 1024 * 1024
-_TYPES = {fact.__name__: fact for fact in FACTS}
 _NEEDS_ROOT = ("EndpointProtection", "HostFirewall", "LocalAdministrators", "LogForwarding")
 
 
@@ -88,7 +87,7 @@ class LocalCollector:
                 yield record
         as_of = observed(sections) or access.now()
         for fact in sorted(yielded):
-            listing = Listing(_TYPES[fact], query="this host alone")
+            listing = Listing(KNOWN[fact], query="this host alone")
             listing.add(asset)
             yield listing.census(as_of=as_of)
 
