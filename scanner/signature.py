@@ -24,7 +24,7 @@ from securesystemslib.exceptions import Error, UnverifiedSignatureError
 from securesystemslib.signer import Signature, SSlibKey  # type: ignore[attr-defined]
 
 from scanner.canonical import canonical_json, sha256_hex
-from scanner.disk import make_private, open_to_others, sync_folder, translated, write_private
+from scanner.disk import make_private, open_to_others, place_private, translated
 from scanner.errors import SealError, StoreError
 
 PRIVATE_KEY = "sealing.pem"
@@ -119,10 +119,7 @@ class FileSigner:
             make_private(path.parent)
             if path.exists():
                 raise StoreError(f"{path}: a key lies there already; move it away first")
-            draft = path.with_name(path.name + ".new")
-            draft.unlink(missing_ok=True)
-            write_private(draft, pem)
-            draft.rename(path)
+            place_private(path, pem)
             signer._write_public(path)
         return signer
 
@@ -132,8 +129,7 @@ class FileSigner:
             # After a rotation what the old key signed must still be known.
             public.rename(public.with_name(f"retired-{sha256_hex(public.read_bytes())[:16]}.pub.pem"))
         if not public.exists():
-            write_private(public, self.public_pem)
-        sync_folder(path.parent)
+            place_private(public, self.public_pem)
 
     @classmethod
     def at(cls, folder: Path) -> FileSigner:

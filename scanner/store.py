@@ -27,7 +27,15 @@ from scanner.collection import (
     open_collection,
     read_meta,
 )
-from scanner.disk import make_private, open_to_others, remove_tree, sync_folder, translated, write_private
+from scanner.disk import (
+    make_private,
+    open_to_others,
+    place_private,
+    remove_tree,
+    sync_folder,
+    translated,
+    write_private,
+)
 from scanner.errors import SealError, StoreBusy, StoreError
 from scanner.intake import CollectionWriter
 from scanner.seal import CATALOGUE, KINDS, STORE_FILE, FileSigner, Signer
@@ -190,7 +198,7 @@ class Store:
             return FileSigner.at(self.path / "keys")
         place = self.path / "keys" / f"signer-{self._signer.key_id[:16]}.pub.pem"
         if not place.exists():
-            write_private(place, self._signer.public_pem)
+            place_private(place, self._signer.public_pem)
         return self._signer
 
     def refresh(self) -> None:
