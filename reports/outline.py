@@ -150,7 +150,6 @@ def outline(dossier: Dossier) -> Outline:
     scopes = _scopes(assessment)
     items = item_cards(dossier)
     gates = gate_cards(dossier)
-    by_anchor = {card.id: card for card in items}
     collections = _collections(assessment.collections, as_of)
     leaves = [leaf for grade in assessment.grades for item in grade.items for leaf in checks_of(item.requirements)]
     states = Counter(item.state for grade in assessment.grades for item in grade.items)
@@ -169,7 +168,7 @@ def outline(dossier: Dossier) -> Outline:
         origins=tuple(sorted(Counter(ref.origin for ref in assessment.collections).items())),
         gaps=_gaps(assessment.gaps),
         gap_total=sum(row.count for row in assessment.gaps),
-        excluded=_excluded(by_anchor.values()),
+        excluded=_excluded(items),
         strict=None if dossier.strict is None else compare(assessment, dossier.strict),
         assessed=sum(leaf.assessed for leaf in leaves),
         population=sum(leaf.population for leaf in leaves),
