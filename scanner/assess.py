@@ -242,7 +242,20 @@ class _Run:
         self.gap_rows += listing_gaps(self.evidence, MEMBERSHIP_MAX_AGE)
         told = whys_told(self.inputs.targets)
         collectors = {target.source: target.collector for target in self.inputs.targets}
-        for name in populations:
+        for name, population in populations.items():
+            for source, field_name, why, n, example in self.membership.unplaced(population):
+                self.gap_rows.append(
+                    GapRow(
+                        target=source,
+                        collector=collectors.get(source, ""),
+                        fact="Placement",
+                        field=field_name,
+                        asset=example if n == 1 else None,
+                        why=why,
+                        detail=f"which systems it belongs to is not known for {n} of {name}, such as {example}",
+                        count=n,
+                    )
+                )
             judged = self.judged[name]
             for lack, users in missing(judged, self.inputs.as_of, self.estate.precedence):
                 explained = {

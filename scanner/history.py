@@ -18,6 +18,7 @@ class History:
 
 
 def history_of(previous: Assessment | None) -> History:
+    """The history that a previous assessment tells; empty where there is none."""
     states: dict[tuple[str, str], RequirementState] = {}
     proved: dict[tuple[str, str], str] = {}
     if previous is None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from scanner.estate import Estate, Selector
 from scanner.evidence import Evidence, identifier, quoted
 from scanner.judge import Population, Voice, voices
-from scanner.model import Level, Scene, ServiceModel
+from scanner.model import GapWhy, Level, Scene, ServiceModel
 
 REFERENCED = {"Directory": "directory", "Account": "account"}
 """Populations that belong to the scopes holding one of their assets, by the Placement field that refers to them."""
@@ -51,6 +51,18 @@ def listed_keys(estate: Estate, population: str, kind: str) -> frozenset[str]:
         for key in selector.listed
         if key.startswith(prefix)
     )
+
+
+PLACED_BY = {
+    "groups": "groups",
+    "organizational_units": "organizational_unit",
+    "accounts": "account",
+    "directories": "directory",
+    "tags": "tags",
+    "networks": "addresses",
+    "hosts": "host_name",
+}
+"""Criterion of a selector to the Placement field that it reads."""
 
 
 class Membership:
@@ -197,6 +209,29 @@ class Membership:
                 "AND referred.reference = roster.asset)) THEN NULL ELSE 0 END "
                 f"FROM {population.table} AS roster, referred WHERE roster.id = {self.table(population)}.id)"
             )
+
+    def unplaced(self, population: Population) -> Iterator[tuple[str, str, GapWhy, int, str]]:
+        """Placement fields that selectors read and some row leaves open: (source, field, why, assets, an example)."""
+        fields: dict[str, set[str]] = {}
+        for scope in self.scopes:
+            for selector in self.estate.selectors(scope.system, scope.scene, population.name):
+                for source in selector.sources or population.defined_by:
+                    fields.setdefault(source, set()).update(
+                        field for criterion, field in PLACED_BY.items() if getattr(selector, criterion)
+                    )
+        for source, names in sorted(fields.items()):
+            (voice,) = voices(self.evidence, "Placement", population.fact.kind, [source], self.max_age)
+            if not voice.join:
+                continue
+            for name in sorted(names):
+                why = f"CASE WHEN NOT {voice.fresh} THEN {quoted(GapWhy.STALE)} ELSE {quoted(GapWhy.UNSEEN)} END"
+                rows = self.evidence.connection.execute(
+                    f"SELECT {why} AS why, count(*), min(roster.asset) FROM {population.table} AS roster {voice.join} "
+                    f"WHERE {voice.present} AND (NOT {voice.fresh} OR {voice.alias}.{name} IS NULL) "
+                    "GROUP BY why ORDER BY why"
+                ).fetchall()
+                for reason, n, example in rows:
+                    yield source, name, GapWhy(reason), int(n), str(example)
 
     def counts(self, population: Population) -> Mapping[Scope, tuple[int, int]]:
         """Members and undetermined assets of a population per scope."""

@@ -1,0 +1,46 @@
+"""Law 12 over the lab bank: losing evidence never helps, and every loss is told by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scanner import registry
+from scanner.assess import Graded, grade
+from tests.scanner.lab import collected
+from tests.scanner.losing import changed, improvements, losses, named, positive, sample, without, without_entry
+
+ROWS, SEED = 500, 20240715
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Graded:
+    return grade(collected(tmp_path_factory.mktemp("bank")), registry.checks(), registry.facts())
+
+
+def test_losing_any_fact_field_or_census_never_helps(bank: Graded, tmp_path: Path) -> None:
+    before = bank.assessment.grades
+    tried = list(losses(bank))
+    assert len(tried) > 300
+    for number, loss in enumerate(tried):
+        left = without(bank, loss, tmp_path / str(number))
+        assert not improvements(before, left.grades), str(loss)
+        if loss.field is None or changed(before, left.grades):
+            assert named(left, loss, bank), f"no gap names the loss of {loss}"
+
+
+def test_losing_any_single_row_never_helps(bank: Graded, tmp_path: Path) -> None:
+    before = bank.assessment.grades
+    for number, loss in enumerate(sample(bank, ROWS, SEED)):
+        left = without(bank, loss, tmp_path / str(number))
+        assert not improvements(before, left.grades), str(loss)
+        assert named(left, loss, bank), f"no gap names the loss of {loss}"
+
+
+def test_losing_any_positive_register_entry_never_helps(bank: Graded) -> None:
+    before = bank.assessment.grades
+    entries = [entry for entry in bank.inputs.registers.entries if positive(entry)]
+    assert len(entries) > 100
+    for entry in entries:
+        assert not improvements(before, without_entry(bank, entry)), entry.id
