@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from scanner.column import fields_of
+from scanner.column import Check, ClaimError, fields_of
 from scanner.commands.session import (
     baseline_option,
     installed,
@@ -85,20 +86,23 @@ def items(baseline_id: str, as_json: bool) -> None:
 @json_option
 def checks(as_json: bool) -> None:
     """Every check, what it is over, what it reads, and the truth it claims."""
-    rows = []
-    for check in installed().checks.values():
-        rows.append({"id": check.id, "over": check.over.__name__, "needs": _needs(check), "doc": check.doc})
+    parameters = _parameters_in_use()
+    rows = [
+        {
+            "id": check.id,
+            "over": check.over.__name__,
+            "needs": _needs(check, parameters.get(check.id, {})),
+            "doc": check.doc,
+        }
+        for check in installed().checks.values()
+    ]
     _emit(as_json, "checks", rows, [f"{row['id']}  [{row['over']}]  {row['doc']}" for row in rows])
 
 
-def _needs(check: Any) -> list[str]:
-    from datetime import UTC, datetime
-
-    from scanner.column import ClaimError
-
-    samples: Mapping[str, Any] = _parameters_in_use().get(check.id, {})
+def _needs(check: Check[Any], parameters: Mapping[str, Any]) -> list[str]:
+    """Fields that the check reads; which ones follows from any parameters that it accepts."""
     try:
-        built = check.build(datetime(2024, 7, 15, tzinfo=UTC), samples)
+        built = check.build(datetime(2024, 7, 15, tzinfo=UTC), parameters)
     except (ClaimError, TypeError):
         return [check.over.__name__]
     return sorted({f"{fact.__name__}.{name}" for fact, name in built.touched.fields})
