@@ -1,0 +1,39 @@
+"""Skips are a named, printed list; in CI any other skip fails the run."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+MAY_SKIP = {
+    "a small file system needs root": "a full disk is tried on a file system that the test mounts",
+    "mounting is not allowed here": "some kernels and containers let nobody mount one",
+}
+"""Reasons for which a test may be skipped, and why that is no loss elsewhere."""
+
+
+def _skips(config: pytest.Config) -> list[tuple[str, str]]:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    found = []
+    for report in reporter.stats.get("skipped", []) if reporter is not None else []:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        found.append((report.nodeid, reason.removeprefix("Skipped: ")))
+    return found
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where something was skipped that is not on the list."""
+    if hasattr(session.config, "workerinput") or not os.environ.get("CI"):
+        return
+    if any(reason not in MAY_SKIP for _, reason in _skips(session.config)):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(config: pytest.Config) -> None:
+    """Name every skip and its reason."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    for name, reason in _skips(config):
+        known = "" if reason in MAY_SKIP else "  (not on the list in tests/conftest.py: fails in CI)"
+        reporter.write_line(f"skipped {name}: {reason}{known}")
