@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 
 import click
-import msgspec
 
 from scanner.archive import find_assessment, inputs_from, previous_of, seal
 from scanner.archive import regrade as run_again
@@ -29,6 +28,7 @@ from scanner.commands.session import (
     open_store,
     quiet_option,
     say,
+    say_json,
     store_option,
     summary,
     targets_option,
@@ -83,7 +83,7 @@ def scan_store(
 
 def _print(assessment: Assessment, as_json: bool) -> None:
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(assessment), indent=1).decode("utf-8", "replace"))
+        say_json(assessment)
     else:
         summary(assessment)
 
@@ -169,7 +169,7 @@ def regrade(assessment: str, store_path: Path, as_json: bool) -> None:
             "rebuilt": found.digest,
             "differences": list(found.differences),
         }
-        click.echo(msgspec.json.format(msgspec.json.encode(row), indent=1).decode())
+        say_json(row)
     else:
         say(f"sealed   {found.sealed.assessment}")
         say(f"rebuilt  {found.digest}")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
-import msgspec
 
 from scanner.collect import collect as run
 from scanner.commands.session import (
@@ -17,6 +15,7 @@ from scanner.commands.session import (
     open_store,
     quiet_option,
     say,
+    say_json,
     store_option,
     targets_option,
     watch,
@@ -32,7 +31,7 @@ def plan(estate_path: Path, targets: tuple[str, ...], as_json: bool) -> None:
     """Print every host, login, query and call that a scan would make; send nothing."""
     rows = planned(open_estate(estate_path), installed().collectors, targets or None)
     if as_json:
-        click.echo(json.dumps({"schema_version": 1, "plan": [msgspec.to_builtins(row) for row in rows]}, indent=1))
+        say_json({"schema_version": 1, "plan": rows})
         return
     last = ""
     for row in rows:
@@ -54,8 +53,7 @@ def collect(estate_path: Path, store_path: Path, targets: tuple[str, ...], quiet
     with open_store(store_path, create=True) as store:
         sealed = run(estate, store, collectors=installed().collectors, targets=targets or None, progress=watch(quiet))
     if as_json:
-        rows = [msgspec.to_builtins(collection.ref()) for collection in sealed]
-        click.echo(json.dumps({"schema_version": 1, "collections": rows}, indent=1, ensure_ascii=False))
+        say_json({"schema_version": 1, "collections": [collection.ref() for collection in sealed]})
         return
     for collection in sealed:
         meta = collection.meta

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,15 @@ import msgspec
 
 from scanner.archive import find_assessment, read_result, reopen
 from scanner.assess import Graded, assessment_digest, grade
-from scanner.commands.session import installed, json_option, open_store, say, store_option
+from scanner.commands.session import installed, json_option, open_store, say, say_json, store_option
 from scanner.disk import write_whole
 from scanner.dossier import dossier, evidence_of, seen, sentence
 from scanner.errors import UnknownName, UsageError
-from scanner.guideline import Requirement
+from scanner.evidence import quoted
+from scanner.explain import Shown
+from scanner.guideline import Item, Requirement
 from scanner.judge import Use, use_sql
-from scanner.model import Outcome, iso
+from scanner.model import GapWhy, Outcome, iso
 from scanner.result import Assessment, FindingRow, FindingScope
 from scanner.seal import verify
 
@@ -94,13 +98,6 @@ def report(assessment: str, store_path: Path, form: str, language: str, output: 
         click.echo(f"wrote {place}", err=True)
 
 
-def _use_of(graded: Graded, address: str) -> tuple[Requirement, Use]:
-    requirement = graded.inputs.baseline.requirement(address)
-    if address not in graded.uses:
-        raise UsageError(f"{address} is no check but a {requirement.kind.value}; its entries stand in the registers")
-    return requirement, graded.uses[address]
-
-
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat() + ("Z" if value.tzinfo is None else "")
@@ -118,6 +115,7 @@ def finding_rows(graded: Graded, check: str | None, outcome: Outcome | None) -> 
             if check is not None and check not in {use.check.id, use.id}:
                 continue
             files = _files_of(graded, use)
+            told = told_gaps(graded, use)
             placed = graded.membership.of(judged.population)
             for row in seen(graded, use, outcome=outcome):
                 yield FindingRow(
@@ -126,7 +124,7 @@ def finding_rows(graded: Graded, check: str | None, outcome: Outcome | None) -> 
                     use=use.id,
                     asset=row.asset,
                     outcome=row.outcome,
-                    why=list(row.why),
+                    why=told.why(row),
                     evidence={"fields": _plain(dict(row.fields)), "files": files},
                     observed_at=_plain(row.observed_at),
                     scopes=[
@@ -140,6 +138,48 @@ def finding_rows(graded: Graded, check: str | None, outcome: Outcome | None) -> 
                         if member is not False
                     ],
                 )
+
+
+@dataclass(frozen=True)
+class Told:
+    """What collecting said it could not see of the fields that a use judges by."""
+
+    fields: frozenset[tuple[str, str]]
+    """Fact and field."""
+    gaps: Mapping[tuple[str, str | None, str | None], frozenset[str]]
+    """Whys by fact, asset and field; None for every asset, or every field."""
+
+    def why(self, row: Shown) -> list[str]:
+        """Why an outcome is unknown; ``unseen`` only where collecting gave no reason for a field not seen."""
+        if GapWhy.UNSEEN.value not in row.why:
+            return list(row.why)
+        missing = [(fact, name) for fact, name in self.fields if row.fields.get(f"{fact}.{name}") is None]
+        reasons = [
+            {
+                why
+                for asset in (row.asset, None)
+                for field in (name, None)
+                for why in self.gaps.get((fact, asset, field), ())
+            }
+            for fact, name in missing
+        ]
+        silent = not reasons or not all(reasons)
+        others = {why for why in row.why if silent or why != GapWhy.UNSEEN.value}
+        return sorted(others.union(*reasons))
+
+
+def told_gaps(graded: Graded, use: Use) -> Told:
+    """What collecting said it could not see of the fields that a use judges by."""
+    touched = use.check.build(graded.inputs.as_of, use.parameters).touched.fields
+    names = {fact.__name__ for fact, _ in touched}
+    canonical = graded.evidence.same.canonical
+    gaps: dict[tuple[str, str | None, str | None], frozenset[str]] = {}
+    for target in graded.inputs.targets:
+        for gap in target.gaps:
+            if gap.fact in names & target.promises:
+                key = (gap.fact, gap.asset and canonical.get(gap.asset, gap.asset), gap.field)
+                gaps[key] = gaps.get(key, frozenset()) | {gap.why.value}
+    return Told(frozenset((fact.__name__, name) for fact, name in touched), gaps)
 
 
 def _files_of(graded: Graded, use: Use) -> list[str]:
@@ -167,16 +207,20 @@ def findings(assessment: str, store_path: Path, check: str | None, outcome: str 
         raise UnknownName("check in this assessment", check, known)
     for row in finding_rows(graded, check, Outcome(outcome) if outcome else None):
         if as_json:
-            click.echo(msgspec.json.encode(row).decode("utf-8", "replace"))
+            say_json(row, indent=None)
         else:
             reason = f"  ({', '.join(row.why)})" if row.why else ""
             say(f"{row.outcome.value:<8}{row.check}  {row.asset}{reason}")
 
 
+_ENGINE_NAME = re.compile(r"unnamed_relation_[0-9a-f]{8,}")
+"""Aliases that the engine makes up, other ones each time."""
+
+
 @click.command()
 @click.argument("check")
 @click.option("--assessment", required=True, help="Folder, digest, or latest.")
-@click.option("--requirement", help="Address of the requirement whose parameters to use, such as 1-1/mfa-enforced.")
+@click.option("--requirement", help="Requirement whose parameters to use: mfa-enforced, or 1-1/mfa-enforced.")
 @store_option
 def sql(check: str, assessment: str, requirement: str | None, store_path: Path) -> None:
     """Print SQL that gives the outcomes of a check over the sealed Parquet files, for DuckDB.
@@ -187,21 +231,29 @@ def sql(check: str, assessment: str, requirement: str | None, store_path: Path) 
     uses = {address: use for address, use in graded.uses.items() if use.check.id == check}
     if not uses:
         raise UnknownName("check in this assessment", check, {use.check.id for use in graded.uses.values()})
-    if requirement is None:
-        if len({use.id for use in uses.values()}) > 1:
-            raise UsageError(f"{check} is used with different parameters; add --requirement, one of {', '.join(uses)}")
-        requirement = next(iter(uses))
-    if requirement not in uses:
-        raise UnknownName(f"requirement that uses {check}", requirement, uses)
-    use = uses[requirement]
+    chosen = _addresses(requirement, uses)
+    if not chosen:
+        raise UnknownName(f"requirement that uses {check}", requirement or "", uses)
+    if len({uses[address].id for address in chosen}) > 1:
+        raise UsageError(f"{check} is used with different parameters; add --requirement, one of {', '.join(chosen)}")
+    address, use = chosen[0], uses[chosen[0]]
     population = graded.judged[use.over].population
     built = use.check.build(graded.inputs.as_of, use.parameters)
     query = use_sql(population, {use.id: built}, use.max_age, graded.inputs.estate.precedence, population.roster_sql())
-    click.echo(f"-- {requirement}: {use.id} as of {iso(graded.inputs.as_of)}; 0 pass, 1 fail, 2 unknown, 3 na")
+    click.echo(f"-- {address}: {use.id} as of {iso(graded.inputs.as_of)}; 0 pass, 1 fail, 2 unknown, 3 na")
     click.echo("SET TimeZone = 'UTC';")
     for statement in graded.evidence.same_sql():
         click.echo(statement)
+    names: dict[str, str] = {}
+    query = _ENGINE_NAME.sub(lambda match: names.setdefault(match.group(), f"relation_{len(names)}"), query)
     click.echo(f'SELECT asset, "{use.id}" AS outcome FROM ({query}) ORDER BY asset;')
+
+
+def _addresses(requirement: str | None, uses: Collection[str]) -> list[str]:
+    """Addresses that a full address or the end of one names; all of them where none is given."""
+    if requirement is None or requirement in uses:
+        return [requirement] if requirement is not None else list(uses)
+    return [address for address in uses if address.endswith(f"/{requirement}")]
 
 
 @click.command()
@@ -222,6 +274,10 @@ def why(item: str, assessment: str, system: str | None, asset: str | None, langu
     if system is not None and system not in systems:
         raise UnknownName("system", system, systems)
     wanted = items[item]
+    if asset is not None:
+        asset = graded.evidence.same.canonical.get(asset, asset)
+        if not any(_holds(graded, use, asset) for use in _uses_of(graded, wanted)):
+            raise UsageError(f"no population that {item} judges has an asset {asset!r}; ztgrade findings prints them")
     say(f"{item} ({wanted.pillar.value}, level {wanted.level.value}) {wanted.title.in_language(language)}")
     say(f"  {wanted.says.in_language(language)}")
     for row in graded.assessment.grades:
@@ -235,6 +291,17 @@ def why(item: str, assessment: str, system: str | None, asset: str | None, langu
         for part in requirement.walk():
             if part.address in graded.uses:
                 _say_assets(graded, path, part, system, asset, language)
+
+
+def _uses_of(graded: Graded, item: Item) -> list[Use]:
+    parts = [part for requirement in item.requires for part in requirement.walk()]
+    return [graded.uses[part.address] for part in parts if part.address in graded.uses]
+
+
+def _holds(graded: Graded, use: Use, asset: str) -> bool:
+    roster = graded.judged[use.over].population.table
+    found = graded.evidence.connection.execute(f"SELECT 1 FROM {roster} WHERE asset = {quoted(asset)}").fetchone()
+    return found is not None
 
 
 def _say_requirement(requirement: Any, indent: str = "  ") -> None:
@@ -261,6 +328,7 @@ def _say_assets(
     say(f"{requirement.address}: {requirement.says.in_language(language)}")
     say(f"  judged by {use.id}")
     population = graded.judged[use.over].population
+    told = told_gaps(graded, use)
     rows = (
         seen(graded, use, asset=asset)
         if asset is not None
@@ -270,7 +338,8 @@ def _say_assets(
         places = graded.membership.of(population, [row.asset])[row.asset]
         if system is not None and not any(s.system == system and member is not False for s, member in places):
             continue
-        reason = f" ({', '.join(row.why)})" if row.why else ""
+        whys = told.why(row)
+        reason = f" ({', '.join(whys)})" if whys else ""
         said = sentence(graded.inputs.baseline, requirement, row).in_language(language)
         say(f"  {row.outcome.value}{reason}: {row.asset}: {said}")
         for place in evidence_of(graded, use, [row.asset])[row.asset]:

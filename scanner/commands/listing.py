@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from scanner.commands.session import (
     open_baseline,
     open_store,
     say,
+    say_json,
     store_option,
 )
 from scanner.guideline import Requirement
@@ -32,7 +32,7 @@ def list_() -> None:
 
 def _emit(as_json: bool, name: str, rows: list[dict[str, Any]], lines: Iterable[str], **more: Any) -> None:
     if as_json:
-        click.echo(json.dumps({"schema_version": 1, name: rows, **more}, indent=1, ensure_ascii=False))
+        say_json({"schema_version": 1, name: rows, **more})
         return
     for line in lines:
         say(line)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from scanner.archive import inputs_from
 from scanner.assess import grade
@@ -22,6 +21,7 @@ from scanner.commands.session import (
     open_registers,
     open_store,
     say,
+    say_json,
     store_option,
 )
 
@@ -54,11 +54,11 @@ def explain(estate_path: Path, store_path: Path, baseline_id: str, as_of: str | 
         body: dict[str, Any] = {
             "schema_version": 1,
             "as_of": result.as_of,
-            "scopes": [msgspec.to_builtins(row) for row in result.scopes],
+            "scopes": result.scopes,
             "overlaps": overlaps,
-            "unassigned": [msgspec.to_builtins(row) for row in result.unassigned],
+            "unassigned": result.unassigned,
         }
-        click.echo(msgspec.json.format(msgspec.json.encode(body), indent=1).decode("utf-8", "replace"))
+        say_json(body)
         return
     for system, scene in sorted({(row.system, row.scene) for row in result.scopes}):
         say(f"{system} / {scene.value} ({estate.systems[system].service_model.value})")

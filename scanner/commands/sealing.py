@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import click
-import msgspec
 
 from scanner.commands.session import (
     baseline_option,
@@ -16,6 +15,7 @@ from scanner.commands.session import (
     open_estate,
     open_store,
     say,
+    say_json,
     store_option,
 )
 from scanner.errors import UsageError
@@ -50,7 +50,7 @@ def verify(path: Path, trust: Path | None, anchor: str | None, as_json: bool) ->
             "folders": found.folders,
             "problems": list(found.problems),
         }
-        click.echo(msgspec.json.format(msgspec.json.encode(row), indent=1).decode())
+        say_json(row)
     else:
         say(found.verdict)
         for problem in found.problems:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import msgspec
 
 from scanner import registry
 from scanner.archive import Registry
@@ -19,7 +22,7 @@ from scanner.estate import Estate, load_estate
 from scanner.grade import DOCUMENTS
 from scanner.guideline import Baseline
 from scanner.model import FailOn, utc
-from scanner.progress import Progress, progress_on
+from scanner.progress import Silent, progress_on
 from scanner.redaction import printable
 from scanner.registers import Registers, load_registers
 from scanner.result import Assessment, GapRow
@@ -96,8 +99,8 @@ def moment(text: str | None) -> datetime:
         raise UsageError(f"--as-of {text!r}: {error}; write it like 2026-11-01T00:00:00Z") from error
 
 
-def watch(quiet: bool) -> Progress:
-    """Progress on stderr."""
+def watch(quiet: bool) -> Silent:
+    """Progress on stderr; keeps what became of each target."""
     return progress_on(sys.stderr, os.environ, quiet=quiet)
 
 
@@ -105,6 +108,23 @@ def say(line: str = "") -> None:
     """A line for people on stdout, with everything hostile in it made harmless; its indent is kept."""
     words = line.lstrip(" ")
     click.echo(" " * (len(line) - len(words)) + printable(words, LINE_LIMIT))
+
+
+def say_json(value: Any, indent: int | None = 1) -> None:
+    """A value as JSON on stdout; what could steer a terminal or break an encoding stands in it escaped."""
+    text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False, allow_nan=False, indent=indent)
+    click.echo(_UNUSUAL.sub(_escaped, text))
+
+
+_UNUSUAL = re.compile(r"[^\x20-\x7e\n]")
+
+
+def _escaped(match: re.Match[str]) -> str:
+    letter = match.group()
+    if letter.isprintable():
+        return letter
+    units = letter.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{int.from_bytes(units[place : place + 2], 'big'):04x}" for place in range(0, len(units), 2))
 
 
 def exit_code(assessment: Assessment, previous: Assessment | None, fail_on: Sequence[str]) -> int:

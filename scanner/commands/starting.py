@@ -8,11 +8,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
-import msgspec
 
 from scanner.commands.assessing import scan_store
 from scanner.commands.explaining import write_report
-from scanner.commands.session import json_option, moment, open_estate, open_store, quiet_option, say, summary, watch
+from scanner.commands.session import (
+    json_option,
+    moment,
+    open_estate,
+    open_store,
+    quiet_option,
+    say,
+    say_json,
+    summary,
+    watch,
+)
 from scanner.demo.bank import write as write_bank
 from scanner.demo.description import read_description
 from scanner.errors import UsageError
@@ -48,7 +57,7 @@ def demo(bank_only: bool, output: Path, quiet: bool, as_json: bool) -> None:
     _fresh(output)
     bank = _bank(output, quiet or as_json)
     if as_json and bank_only:
-        click.echo(msgspec.json.format(msgspec.json.encode(bank), indent=1).decode("utf-8", "replace"))
+        say_json(bank)
         sys.exit(1 if bank.errors else 0)
     summary(bank)
     host = None if bank_only else _host(output, quiet)

@@ -75,7 +75,13 @@ def stamp(moment: datetime) -> str:
 
 def user(key: str, **fields: Any) -> Row:
     """An enabled person's account."""
-    return {"fact": "User", "asset": f"user:ad:{key}", "enabled": True, "category": "person", "external": False} | fields
+    return {
+        "fact": "User",
+        "asset": f"user:ad:{key}",
+        "enabled": True,
+        "category": "person",
+        "external": False,
+    } | fields
 
 
 def sign_in(key: str, **fields: Any) -> Row:
