@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from io import TextIOWrapper
 
 import click
 
@@ -56,6 +57,9 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point: errors say why and what to do, exit codes are those of ``scanner.errors``."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows no Chinese is no reason to fail
     try:
         cli()
     except ZtgradeError as error:

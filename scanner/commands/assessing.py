@@ -14,6 +14,7 @@ from scanner.archive import regrade as run_again
 from scanner.assess import Graded, grade
 from scanner.collect import collect
 from scanner.commands.session import (
+    EXIT_BLIND,
     as_of_option,
     baseline_option,
     estate_option,
@@ -32,6 +33,7 @@ from scanner.commands.session import (
     store_option,
     summary,
     targets_option,
+    tell_unread,
     watch,
 )
 from scanner.estate import Estate
@@ -132,8 +134,9 @@ def scan(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Collect, then assess."""
+    """Collect, then assess; exit 4 at least where a stop file kept a target from being read."""
     estate = open_estate(estate_path)
+    progress = watch(quiet)
     open_registers(estate, open_baseline(baseline_id))
     with open_store(store_path, create=True) as store:
         graded = scan_store(
@@ -144,10 +147,11 @@ def scan(
             clock=lambda: moment(None),
             as_of=lambda: moment(None),
             targets=targets or None,
-            progress=watch(quiet),
+            progress=progress,
         )
     _print(graded.assessment, as_json)
-    sys.exit(exit_code(graded.assessment, graded.inputs.previous, fail_on))
+    unread = tell_unread(progress)
+    sys.exit(exit_code(graded.assessment, graded.inputs.previous, fail_on) or (EXIT_BLIND if unread else 0))
 
 
 @click.command()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
 from scanner.collect import collect as run
 from scanner.commands.session import (
+    EXIT_BLIND,
     estate_option,
     installed,
     json_option,
@@ -18,6 +20,7 @@ from scanner.commands.session import (
     say_json,
     store_option,
     targets_option,
+    tell_unread,
     watch,
 )
 from scanner.planning import plan as planned
@@ -48,14 +51,15 @@ def plan(estate_path: Path, targets: tuple[str, ...], as_json: bool) -> None:
 @quiet_option
 @json_option
 def collect(estate_path: Path, store_path: Path, targets: tuple[str, ...], quiet: bool, as_json: bool) -> None:
-    """Read the targets, each into one sealed collection."""
+    """Read the targets, each into one sealed collection; exit 4 where a stop file kept one from being read."""
     estate = open_estate(estate_path)
+    progress = watch(quiet)
     with open_store(store_path, create=True) as store:
-        sealed = run(estate, store, collectors=installed().collectors, targets=targets or None, progress=watch(quiet))
+        sealed = run(estate, store, collectors=installed().collectors, targets=targets or None, progress=progress)
     if as_json:
         say_json({"schema_version": 1, "collections": [collection.ref() for collection in sealed]})
-        return
-    for collection in sealed:
+    for collection in () if as_json else sealed:
         meta = collection.meta
         state = "complete" if meta.complete else "incomplete"
         say(f"{meta.target}: {sum(meta.facts.values())} facts, {meta.gaps} gaps, {state}, {collection.root}")
+    sys.exit(EXIT_BLIND if tell_unread(progress) else 0)

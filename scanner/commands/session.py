@@ -22,7 +22,7 @@ from scanner.estate import Estate, load_estate
 from scanner.grade import DOCUMENTS
 from scanner.guideline import Baseline
 from scanner.model import FailOn, utc
-from scanner.progress import Silent, progress_on
+from scanner.progress import ReadState, Silent, progress_on
 from scanner.redaction import printable
 from scanner.registers import Registers, load_registers
 from scanner.result import Assessment, GapRow
@@ -35,6 +35,7 @@ EXIT_CRASHED, EXIT_BELOW, EXIT_BLIND = 1, 3, 4
 estate_option = click.option(
     "--estate",
     "estate_path",
+    envvar="ZTGRADE_ESTATE",
     type=click.Path(path_type=Path),
     default=Path("estate.toml"),
     show_default=True,
@@ -43,6 +44,7 @@ estate_option = click.option(
 store_option = click.option(
     "--store",
     "store_path",
+    envvar="ZTGRADE_STORE",
     type=click.Path(path_type=Path),
     default=Path("store"),
     show_default=True,
@@ -104,14 +106,22 @@ def watch(quiet: bool) -> Silent:
     return progress_on(sys.stderr, os.environ, quiet=quiet)
 
 
+def tell_unread(progress: Silent) -> bool:
+    """Name on stderr the targets that a stopped run did not read to their end; whether there were any."""
+    unread = [each for each in progress.summaries if each.state in {ReadState.STOPPED, ReadState.NOT_STARTED}]
+    for each in unread:
+        click.echo(printable(f"ztgrade: not read: {each.line}", LINE_LIMIT), err=True)
+    return bool(unread)
+
+
 def say(line: str = "") -> None:
-    """A line for people on stdout, with everything hostile in it made harmless; its indent is kept."""
-    words = line.lstrip(" ")
-    click.echo(" " * (len(line) - len(words)) + printable(words, LINE_LIMIT))
+    """A line for people on stdout, with everything hostile in it made harmless; its spaces are kept."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in line[: LINE_LIMIT + 1])
+    click.echo(shown if len(shown) <= LINE_LIMIT else shown[: LINE_LIMIT - 3] + "...")
 
 
 def say_json(value: Any, indent: int | None = 1) -> None:
-    """A value as JSON on stdout; what could steer a terminal or break an encoding stands in it escaped."""
+    """A value as JSON on stdout; what could steer a terminal stands in it escaped."""
     text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False, allow_nan=False, indent=indent)
     click.echo(_UNUSUAL.sub(_escaped, text))
 
@@ -121,7 +131,7 @@ _UNUSUAL = re.compile(r"[^\x20-\x7e\n]")
 
 def _escaped(match: re.Match[str]) -> str:
     letter = match.group()
-    if letter.isprintable():
+    if letter.isprintable() and letter <= "\uffff":
         return letter
     units = letter.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{int.from_bytes(units[place : place + 2], 'big'):04x}" for place in range(0, len(units), 2))

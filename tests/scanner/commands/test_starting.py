@@ -1,0 +1,52 @@
+"""``init`` and ``demo``: the first two commands of a newcomer work as they stand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.scanner.commands.conftest import Bank
+from tests.scanner.commands.stage import parsed, ztgrade
+
+
+def test_after_init_plan_scan_and_report_work_in_that_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = ztgrade("init")
+    assert made.exit_code == 0 and "wrote estate.toml" in made.stdout
+    planned = ztgrade("plan", "--json")
+    assert planned.exit_code == 0
+    assert {row["target"] for row in json.loads(planned.stdout)["plan"]} == {"this-host"}
+    assert sorted(place.name for place in tmp_path.iterdir()) == ["estate.toml", "registers"]
+    scanned = ztgrade("scan", "--json", "--quiet", "--beside", "none")
+    assert scanned.exit_code in {0, 4}, scanned.stderr
+    result = parsed(scanned)
+    assert [row["target"] for row in result["collections"]] == ["this-host"]
+    assert result["errors"] == [] and result["institution"] == "my-institution"
+    told = ztgrade("report", "latest", "--output", "report.html")
+    assert told.exit_code == 0, told.stderr
+    assert "this-host" in (tmp_path / "report.html").read_text("utf-8")
+    assert ztgrade("init").exit_code == 2, "what exists is left as it is"
+
+
+def test_demo_grades_the_bank_and_writes_both_reports(tmp_path: Path, bank: Bank) -> None:
+    output = tmp_path / "out"
+    result = ztgrade("demo", "--bank", "--json", "--output", output)
+    assert (result.exit_code, result.stderr) == (0, "")
+    graded = parsed(result)
+    assert graded["as_of"] == bank.assessment["as_of"]
+    assert graded["headline"] == bank.assessment["headline"]
+    assert [grade["floor"] for grade in graded["grades"]] == [grade["floor"] for grade in bank.assessment["grades"]]
+    assert sorted(place.name for place in output.glob("*.html")) == ["lab-bank.en.html", "lab-bank.zh-TW.html"]
+    listed = json.loads(ztgrade("list", "assessments", "--store", output / "lab-bank-store", "--json").stdout)
+    assert [row["baseline"] for row in listed["assessments"]] == ["fsc-2024-strict", "fsc-2024"]
+
+
+def test_demo_touches_no_folder_that_is_not_its_own(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("three years of work")
+    result = ztgrade("demo", "--bank", "--output", tmp_path)
+    assert result.exit_code == 2 and "--output" in result.stderr
+    assert (tmp_path / "thesis.txt").read_text() == "three years of work"
