@@ -77,6 +77,15 @@ class TargetAccess:
         self._restraint.redactor.learn(secret, user)
         return secret
 
+    def user(self) -> str | None:
+        """The account name that goes with the secret, where the credential has one; raises as ``secret``."""
+        self._heed_all()
+        if self._target.credential is None:
+            return None
+        user, secret = self._restraint.resolve(self._target.credential)
+        self._restraint.redactor.learn(secret, user)
+        return user
+
     def login(self, attempt: Callable[[], ResultT]) -> ResultT:
         """Try once to log in; after a refusal nothing more is tried on this target."""
         with self._lock:

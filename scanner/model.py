@@ -314,6 +314,9 @@ class Access(Protocol):
     def secret(self) -> str:
         """The secret of the target's credential; raises SecretUnavailable."""
 
+    def user(self) -> str | None:
+        """The account name that goes with the secret, where the credential has one."""
+
     def login(self, attempt: Callable[[], ResultT]) -> ResultT:
         """Try once to log in; a LoginRefused is never retried and counts against the credential everywhere."""
 

@@ -28,6 +28,10 @@ class StagedAccess:
     def now(self) -> datetime:
         return NOW
 
+    def user(self) -> str | None:
+        """No account name."""
+        return None
+
     def secret(self) -> str:
         raise AssertionError("no collector of files asks for a secret")
 
