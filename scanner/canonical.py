@@ -51,3 +51,8 @@ def canonical_json(value: Any) -> bytes:
 def sha256_hex(content: bytes) -> str:
     """SHA-256 of the bytes as 64 lower-case hex digits."""
     return hashlib.sha256(content).hexdigest()
+
+
+def files_digest(files: Mapping[str, bytes]) -> str:
+    """SHA-256 in hex over the canonical JSON of [name, SHA-256 of the content] of every file, in order of name."""
+    return sha256_hex(canonical_json([[name, sha256_hex(content)] for name, content in sorted(files.items())]))

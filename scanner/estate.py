@@ -12,7 +12,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from scanner.canonical import canonical_json, sha256_hex
+from scanner.canonical import files_digest
 from scanner.csv_source import read_rows
 from scanner.errors import ConfigurationError, Problem, nearest
 from scanner.facts import FACTS
@@ -31,7 +31,6 @@ __all__ = [
     "Estate",
     "Selector",
     "System",
-    "files_digest",
     "load_estate",
     "parse_estate",
     "sealed_name",
@@ -62,11 +61,6 @@ def sealed_name(text: str) -> str:
     if parts[0] == "":
         parts[0] = "__root__"
     return "/".join("__up__" if part == ".." else part for part in parts if part not in ("", "."))
-
-
-def files_digest(files: Mapping[str, bytes]) -> str:
-    """SHA-256 over the canonical JSON of [name, sha256] of every file, in name order."""
-    return sha256_hex(canonical_json([[name, sha256_hex(files[name])] for name in sorted(files)]))
 
 
 def load_estate(path: Path, collectors: frozenset[str] | None = None) -> Estate:

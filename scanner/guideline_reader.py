@@ -10,7 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from scanner.canonical import canonical_json, sha256_hex
+from scanner.canonical import files_digest
 from scanner.column import Check
 from scanner.errors import ConfigurationError, Problem, nearest
 from scanner.guideline import Baseline, Item, LevelText, Requirement, SceneText
@@ -29,11 +29,6 @@ EnumT = TypeVar("EnumT", bound=StrEnum)
 _ITEM = re.compile(r"[1-9]\d*-[1-9]\d*")
 _LADDER = tuple(level for level in Level if level is not Level.NONE)
 _CLOUD = (ServiceModel.IAAS, ServiceModel.PAAS, ServiceModel.SAAS)
-
-
-def files_digest(files: Mapping[str, bytes]) -> str:
-    """SHA-256 in hex over the canonical list of [name, SHA-256 of the content], sorted by name."""
-    return sha256_hex(canonical_json([[name, sha256_hex(content)] for name, content in sorted(files.items())]))
 
 
 class GuidelineReader:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from scanner.disk import sync_folder, translated
+from scanner.canonical import files_digest
+from scanner.disk import write_whole
 from scanner.errors import ConfigurationError, Problem, SealError, UnknownName, UsageError
-from scanner.estate import files_digest
 from scanner.institution import Approver
 from scanner.model import RegisterWhy, RequirementState, Scene, iso, utc
 from scanner.register_entry import Entry, EntryKind, Known, entry_payload, read_entry
@@ -300,7 +298,7 @@ def sign_entry(
     if signer.key_id != key_id(approvers[entry.approver].public_key):
         raise UsageError(f"{entry.id}: {key} is not the key of its approver {entry.approver}")
     place = directory / entry.signature
-    _replace(place, seal_envelope(entry_payload(entry, institution_id, baseline_id), ENTRY_TYPE, signer))
+    write_whole(place, seal_envelope(entry_payload(entry, institution_id, baseline_id), ENTRY_TYPE, signer))
     return place
 
 
@@ -372,18 +370,3 @@ def _find(reference: str, registers: Registers, directory: Path) -> Entry:
     if wanted not in held:
         raise UnknownName("entry", wanted, held)
     return held[wanted]
-
-
-def _replace(place: Path, content: bytes) -> None:
-    draft = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
-    with translated(place):
-        try:
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            draft.replace(place)
-        finally:
-            draft.unlink(missing_ok=True)
-        sync_folder(place.parent)
