@@ -16,7 +16,7 @@ import scanner
 from scanner.canonical import canonical_json, sha256_hex
 from scanner.collection import Collection, censuses, gaps
 from scanner.column import Check
-from scanner.coverage import collected_gaps, listing_gaps, whys_told
+from scanner.coverage import collected_gaps, gap, listing_gaps, whys_told
 from scanner.estate import Estate
 from scanner.evidence import Evidence, ReadTarget, connect
 from scanner.explain import missing
@@ -41,7 +41,6 @@ from scanner.result import (
     GapRow,
     Grade,
     Headline,
-    RegisterRow,
     ScopeRow,
     Span,
     Unassigned,
@@ -243,21 +242,10 @@ class _Run:
         told = whys_told(self.inputs.targets)
         collectors = {target.source: target.collector for target in self.inputs.targets}
         for name, population in populations.items():
-            for source, field_name, why, n, example in self.membership.unplaced(population):
-                self.gap_rows.append(
-                    GapRow(
-                        target=source,
-                        collector=collectors.get(source, ""),
-                        fact="Placement",
-                        field=field_name,
-                        asset=example if n == 1 else None,
-                        why=why,
-                        detail=f"which systems it belongs to is not known for {n} of {name}, such as {example}",
-                        count=n,
-                    )
-                )
-            judged = self.judged[name]
-            for lack, users in missing(judged, self.inputs.as_of, self.estate.precedence):
+            for source, field, why, n, example in self.membership.unplaced(population):
+                detail = f"which systems it belongs to is not known for {n} of {name}, such as {example}"
+                self._lacks("Placement", field, why, detail, [source], collectors, n, example)
+            for lack, users in missing(self.judged[name], self.inputs.as_of, self.estate.precedence):
                 explained = {
                     why
                     for source in lack.sources
@@ -266,18 +254,32 @@ class _Run:
                 }
                 for use in users:
                     self.reasons.setdefault(use, set()).update(explained or {lack.why})
-                self.gap_rows.append(
-                    GapRow(
-                        target=", ".join(lack.sources),
-                        collector=", ".join(sorted({collectors.get(source, "") for source in lack.sources})),
-                        fact=lack.fact,
-                        field=lack.field,
-                        asset=lack.example if lack.count == 1 else None,
-                        why=lack.why,
-                        detail=f"not known for {lack.count} of the assets judged, such as {lack.example}",
-                        count=lack.count,
-                    )
-                )
+                detail = f"not known for {lack.count} of the assets judged, such as {lack.example}"
+                self._lacks(lack.fact, lack.field, lack.why, detail, lack.sources, collectors, lack.count, lack.example)
+
+    def _lacks(
+        self,
+        fact: str,
+        field: str,
+        why: GapWhy,
+        detail: str,
+        sources: Sequence[str],
+        collectors: Mapping[str, str],
+        n: int,
+        example: str,
+    ) -> None:
+        self.gap_rows.append(
+            gap(
+                fact,
+                why,
+                detail,
+                target=", ".join(sources),
+                collector=", ".join(sorted({collectors.get(source, "") for source in sources})),
+                field=field,
+                asset=example if n == 1 else None,
+                count=n,
+            )
+        )
 
     # the result
 
@@ -309,7 +311,7 @@ class _Run:
                 self.gap_rows,
                 key=lambda gap: (gap.target, gap.fact, gap.field or "", gap.asset or "", gap.why.value, gap.detail),
             ),
-            registers=self._register_rows(),
+            registers=list(self.registers.rows()),
             regressions=list(regressions(self.was, grades)),
             scopes=list(self._scope_rows(populations)),
             unassigned=[
@@ -322,9 +324,6 @@ class _Run:
                 f"{use}: {reason}" for judged in self.judged.values() for use, reason in sorted(judged.errors.items())
             ],
         )
-
-    def _register_rows(self) -> list[RegisterRow]:
-        return list(self.registers.rows())
 
     def _scope_rows(self, populations: Mapping[str, Population]) -> Iterator[ScopeRow]:
         for name, population in populations.items():

@@ -10,103 +10,82 @@ from scanner.model import GapWhy
 from scanner.result import GapRow
 
 
+def gap(
+    fact: str,
+    why: GapWhy,
+    detail: str,
+    *,
+    target: str = "",
+    collector: str = "",
+    field: str | None = None,
+    asset: str | None = None,
+    count: int = 1,
+) -> GapRow:
+    """One row of what could not be seen; a whole source of a fact unless a field or an asset is named."""
+    return GapRow(
+        target=target, collector=collector, fact=fact, field=field, asset=asset, why=why, detail=detail, count=count
+    )
+
+
 def collected_gaps(targets: Iterable[ReadTarget]) -> Iterator[GapRow]:
-    """Gaps that collecting sealed, and one per promised fact of a target that was never read."""
+    """Gaps that collecting sealed, promised facts of targets never read, and rows that nobody promised."""
     for target in targets:
         if target.folder is None:
+            detail = "this target was never collected"
             for fact in sorted(target.promises):
-                yield GapRow(
-                    target=target.target,
-                    collector=target.collector,
-                    fact=fact,
-                    field=None,
-                    asset=None,
-                    why=GapWhy.UNSEEN,
-                    detail="this target was never collected within its maximum age",
-                    count=1,
-                )
-        for gap in target.gaps:
-            yield GapRow(
+                yield gap(fact, GapWhy.UNSEEN, detail, target=target.target, collector=target.collector)
+        for told in target.gaps:
+            yield gap(
+                told.fact,
+                told.why,
+                told.detail,
                 target=target.target,
                 collector=target.collector,
-                fact=gap.fact,
-                field=gap.field,
-                asset=gap.asset,
-                why=gap.why,
-                detail=gap.detail,
-                count=gap.count,
+                field=told.field,
+                asset=told.asset,
+                count=told.count,
             )
         for fact in sorted(set(target.facts) - target.promises):
-            yield GapRow(
-                target=target.target,
-                collector=target.collector,
-                fact=fact,
-                field=None,
-                asset=None,
-                why=GapWhy.UNSUPPORTED,
-                detail="the target does not promise this fact, so its rows do not count; add it to promises",
-                count=target.facts[fact],
-            )
+            detail = "the target does not promise this fact, so its rows do not count; add it to promises"
+            rows = target.facts[fact]
+            yield gap(fact, GapWhy.UNSUPPORTED, detail, target=target.target, collector=target.collector, count=rows)
 
 
 def listing_gaps(evidence: Evidence, max_age: timedelta) -> Iterator[GapRow]:
-    """Listings that stay open: no census, an incomplete or stale one, or one that does not match the rows seen."""
+    """Listings that stay open, sources that repeat themselves, and keys that do not tell who is who."""
     for target in evidence.targets:
         if target.folder is None:
             continue
         for fact in sorted(target.promises & set(evidence.facts)):
-            if evidence.target_closed(target, fact, max_age):
-                continue
-            n, _ = evidence.keys_digest(target, fact)
-            counted = [census for census in target.censuses if census.fact == fact]
-            why, detail, lost = GapWhy.UNSEEN, "no census says that the listing is complete", 1
-            if counted and all(census.complete for census in counted) and target.complete:
-                if evidence.census_is_stale(target.source, fact, max_age):
-                    why, detail = GapWhy.STALE, "the census is older than its maximum age"
-                else:
-                    listed = max(census.n for census in counted)
-                    lost = max(1, abs(listed - n))
-                    detail = f"the census lists {listed} assets, rows were seen of {n}, or of others"
-            elif counted:
-                why, detail = GapWhy.TRUNCATED, "the listing did not run to its end"
-            yield GapRow(
-                target=target.target,
-                collector=target.collector,
-                fact=fact,
-                field=None,
-                asset=None,
-                why=why,
-                detail=detail,
-                count=lost,
-            )
+            if not evidence.target_closed(target, fact, max_age):
+                why, detail, count = _why_open(evidence, target, fact, max_age)
+                yield gap(fact, why, detail, target=target.target, collector=target.collector, count=count)
     for source, fact in sorted(evidence.duplicated):
-        yield GapRow(
-            target=source,
-            collector="",
-            fact=fact,
-            field=None,
-            asset=None,
-            why=GapWhy.CONFLICT,
-            detail="the source gives some assets more than once; fields on which the rows differ are not known",
-            count=1,
-        )
+        detail = "the source gives some assets more than once; fields on which the rows differ are not known"
+        yield gap(fact, GapWhy.CONFLICT, detail, target=source)
     for kind in sorted(evidence.same.ambiguous):
-        yield GapRow(
-            target="",
-            collector="",
-            fact="Same",
-            field="same_as",
-            asset=None,
-            why=GapWhy.CONFLICT,
-            detail=f"which keys name one {kind} is ambiguous; its population stays open",
-            count=1,
-        )
+        detail = f"which keys name one {kind} is ambiguous; its population stays open"
+        yield gap("Same", GapWhy.CONFLICT, detail, field="same_as")
+
+
+def _why_open(evidence: Evidence, target: ReadTarget, fact: str, max_age: timedelta) -> tuple[GapWhy, str, int]:
+    counted = [census for census in target.censuses if census.fact == fact]
+    if not counted:
+        return GapWhy.UNSEEN, "no census says that the listing is complete", 1
+    if not target.complete or not all(census.complete for census in counted):
+        return GapWhy.TRUNCATED, "the listing did not run to its end", 1
+    if evidence.census_is_stale(target.source, fact, max_age):
+        return GapWhy.STALE, "the census is older than its maximum age", 1
+    n, _ = evidence.keys_digest(target, fact)
+    listed = max(census.n for census in counted)
+    detail = f"the census lists {listed} assets, rows were seen of {n}, or of others"
+    return GapWhy.UNSEEN, detail, max(1, abs(listed - n))
 
 
 def whys_told(targets: Iterable[ReadTarget]) -> dict[tuple[str, str], set[GapWhy]]:
     """Whys of the gaps that collecting sealed, by source and fact."""
     told: dict[tuple[str, str], set[GapWhy]] = {}
     for target in targets:
-        for gap in target.gaps:
-            told.setdefault((target.source, gap.fact), set()).add(gap.why)
+        for found in target.gaps:
+            told.setdefault((target.source, found.fact), set()).add(found.why)
     return told
