@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import operator
+import shutil
+import tempfile
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,6 +25,21 @@ SQL_TYPES: Mapping[ColumnType, str] = {
     ColumnType.TIME: "TIMESTAMP",
     ColumnType.TEXT_LIST: "VARCHAR[]",
 }
+
+
+ROWS = 122_880
+"""Rows of a file whose keys are hashed at once: a row group, so that others need not be read."""
+MEMORY = "640MB"
+"""What the engine may hold in memory; the process needs some more."""
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The distinct asset keys of one file: how many, their digest, and whether some stand there more than once."""
+
+    n: int
+    digest: str
+    repeat: bool
 
 
 @dataclass(frozen=True)
@@ -95,13 +114,15 @@ class Evidence:
         self.by_source: dict[str, list[ReadTarget]] = {}
         for target in self.targets:
             self.by_source.setdefault(target.source, []).append(target)
-        self._digests: dict[tuple[str, str], tuple[int, str]] = {}
+        self._keys: dict[Path, Keys] = {}
         self._relations: dict[tuple[str, str], str | None] = {}
         self.duplicated: set[tuple[str, str]] = set()
         self.same: Sameness = sameness(self._same_pairs())
         if self.same.canonical:
             self.connection.execute("CREATE OR REPLACE TEMP TABLE same (alias VARCHAR, canonical VARCHAR)")
-            self.connection.executemany("INSERT INTO same VALUES (?, ?)", sorted(self.same.canonical.items()))
+            aliases = sorted(self.same.canonical)
+            names = [self.same.canonical[alias] for alias in aliases]
+            self.connection.execute("INSERT INTO same SELECT unnest($1), unnest($2)", [aliases, names])
 
     def promising(self, fact: str) -> list[str]:
         """Sources that promise the fact, in order of name; what a source yields unpromised does not count.
@@ -149,14 +170,16 @@ class Evidence:
         )
         fill = f", {fill}" if fill else ""
         query = f"SELECT asset, observed_at{fill} FROM read_parquet([{paths}], union_by_name = true)"
-        if self.same.canonical and (kind == "*" or any(key.startswith(f"{kind}:") for key in self.same.canonical)):
+        renamed = self.same.canonical and (
+            kind == "*" or any(key.startswith(f"{kind}:") for key in self.same.canonical)
+        )
+        if renamed:
             rest = names.removeprefix("asset, ")
             query = (
                 f"SELECT coalesce(same.canonical, said.asset) AS asset, {rest} FROM ({query}) AS said "
                 f"LEFT JOIN same ON same.alias = said.asset"
             )
-        counted = self.connection.execute(f"SELECT count(*), count(DISTINCT asset) FROM ({query})").fetchone()
-        if counted is not None and counted[0] != counted[1]:
+        if self._repeats(query) if renamed or len(files) > 1 else self._keys_in(files[0][1]).repeat:
             self.duplicated.add((source, fact))
             agreed = ", ".join(
                 f"CASE WHEN count(DISTINCT {identifier(c.name)}) = 1 AND count({identifier(c.name)}) = count(*) "
@@ -166,6 +189,10 @@ class Evidence:
             agreed = f", {agreed}" if agreed else ""
             query = f"SELECT asset, min(observed_at) AS observed_at{agreed} FROM ({query}) GROUP BY asset"
         return query
+
+    def _repeats(self, query: str) -> bool:
+        counted = self.connection.execute(f"SELECT count(*), count(DISTINCT asset) FROM ({query})").fetchone()
+        return counted is not None and bool(counted[0] != counted[1])
 
     def _stored_columns(self, paths: str) -> set[str]:
         described = self.connection.execute(f"DESCRIBE SELECT * FROM read_parquet([{paths}], union_by_name = true)")
@@ -208,18 +235,45 @@ class Evidence:
 
     def keys_digest(self, target: ReadTarget, fact: str) -> tuple[int, str]:
         """Number and digest of the distinct asset keys that a target gave for a fact, as a census states them."""
-        key = (target.target, fact)
-        if key not in self._digests:
-            path = None if target.folder is None else target.folder / "facts" / f"{fact}.parquet"
-            if path is None or not path.is_file():
-                self._digests[key] = (0, hashlib.sha256(b"").hexdigest())
-            else:
-                row = self.connection.execute(
-                    "SELECT count(*), sha256(coalesce(string_agg(asset, chr(10) ORDER BY asset), '')) "
-                    f"FROM (SELECT DISTINCT asset FROM read_parquet({quoted(str(path))}))"
-                ).fetchone()
-                self._digests[key] = (0, "") if row is None else (int(row[0]), str(row[1]))
-        return self._digests[key]
+        path = None if target.folder is None else target.folder / "facts" / f"{fact}.parquet"
+        if path is None or not path.is_file():
+            return 0, hashlib.sha256(b"").hexdigest()
+        keys = self._keys_in(path)
+        return keys.n, keys.digest
+
+    def _keys_in(self, path: Path) -> Keys:
+        if path not in self._keys:
+            self._keys[path] = self._sorted_keys(path) or self._any_keys(path)
+        return self._keys[path]
+
+    def _sorted_keys(self, path: Path) -> Keys | None:
+        """The keys of a file whose rows stand in order of distinct keys, as the store writes them; None for others."""
+        digest, n, last = hashlib.sha256(), 0, ""
+        while True:
+            row = self.connection.execute(
+                "SELECT count(*), string_agg(asset, chr(10) ORDER BY file_row_number) "
+                f"FROM read_parquet({quoted(str(path))}, file_row_number = true) "
+                f"WHERE file_row_number BETWEEN {n} AND {n + ROWS - 1}"
+            ).fetchone()
+            if row is None or not row[0]:
+                break
+            text = str(row[1])
+            keys = text.split("\n")
+            if len(keys) != row[0] or not (last < keys[0] and all(map(operator.lt, keys, keys[1:]))):
+                return None
+            digest.update((("\n" if n else "") + text).encode("utf-8", "surrogatepass"))
+            n, last = n + len(keys), keys[-1]
+            if len(keys) < ROWS:
+                break
+        return Keys(n, digest.hexdigest(), False)
+
+    def _any_keys(self, path: Path) -> Keys:
+        row = self.connection.execute(
+            "SELECT count(*), sha256(coalesce(string_agg(asset, chr(10) ORDER BY asset), '')), "
+            "coalesce(sum(n), 0) <> count(asset) "
+            f"FROM (SELECT asset, count(*) AS n FROM read_parquet({quoted(str(path))}) GROUP BY asset)"
+        ).fetchone()
+        return Keys(0, "", False) if row is None else Keys(int(row[0]), str(row[1]), bool(row[2]))
 
     def closed(self, source: str, fact: str, max_age: timedelta) -> bool:
         """Whether the source's listing of the fact is complete, fresh, and agrees with the rows seen."""
@@ -278,9 +332,21 @@ class Evidence:
         return pairs
 
 
-def connect(threads: int | None = None) -> duckdb.DuckDBPyConnection:
-    """An embedded engine whose sessions think in UTC and that loads nothing from outside."""
-    connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
+def connect(threads: int | None = None, memory: str = MEMORY) -> duckdb.DuckDBPyConnection:
+    """An embedded engine whose sessions think in UTC and that loads nothing from outside.
+
+    What does not fit into ``memory`` is spilled into a private folder, which goes with the connection.
+    """
+    spill = tempfile.mkdtemp(prefix="ztgrade-")
+    connection = duckdb.connect(
+        config={
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "memory_limit": memory,
+            "temp_directory": spill,
+        }
+    )
+    weakref.finalize(connection, shutil.rmtree, spill, ignore_errors=True)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = false")
     if threads is not None:

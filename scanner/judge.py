@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ import duckdb
 import narwhals as nw
 
 from scanner.column import Built, Check, FieldInfo, Quantified, column_name
-from scanner.evidence import Evidence, identifier, judged_fields, quoted, sql_type
+from scanner.evidence import ROWS, Evidence, identifier, judged_fields, quoted, sql_type
 from scanner.model import Fact, Outcome
 
 
@@ -138,8 +139,10 @@ class Voice:
         return f"({self.fresh} OR NOT {self.present})" if self.excludes else self.fresh
 
 
-def voices(evidence: Evidence, fact: str, kind: str, sources: Sequence[str], max_age: timedelta) -> list[Voice]:
-    """How each source speaks of a fact about assets of a kind."""
+def voices(
+    evidence: Evidence, fact: str, kind: str, sources: Sequence[str], max_age: timedelta, where: str = ""
+) -> list[Voice]:
+    """How each source speaks of a fact about assets of a kind, or about those of them that ``where`` picks by key."""
     found = []
     numbers = {name: number for number, name in enumerate(evidence.by_source)}
     for source in sources:
@@ -149,7 +152,9 @@ def voices(evidence: Evidence, fact: str, kind: str, sources: Sequence[str], max
         found.append(
             Voice(
                 alias=alias,
-                join="" if rows is None else f"LEFT JOIN ({rows}) AS {alias} ON {alias}.asset = roster.asset",
+                join=""
+                if rows is None
+                else f"LEFT JOIN {_picked(rows, where)} AS {alias} ON {alias}.asset = roster.asset",
                 present="false" if rows is None else f"({alias}.asset IS NOT NULL)",
                 fresh="false" if rows is None else fresh,
                 excludes=evidence.excludes(source, fact, kind, max_age),
@@ -157,6 +162,10 @@ def voices(evidence: Evidence, fact: str, kind: str, sources: Sequence[str], max
             )
         )
     return found
+
+
+def _picked(rows: str, where: str) -> str:
+    return f"(SELECT * FROM ({rows}) WHERE {where})" if where else f"({rows})"
 
 
 def agreed(voices: Sequence[Voice], info: FieldInfo) -> str:
@@ -204,15 +213,19 @@ def world_sql(
     max_age: timedelta,
     precedence: Mapping[str, Sequence[str]],
     roster: str | None = None,
+    where: str = "",
 ) -> str:
-    """SQL of the joined table that claims are evaluated on: id, asset, and ``Fact__field`` for every touched field."""
+    """SQL of the joined table that claims are evaluated on: id, asset, and ``Fact__field`` for every touched field.
+
+    ``where``, over keys, is what all assets of the roster meet; facts about others are then not read.
+    """
     joins: list[str] = []
     columns: list[str] = []
     evidence, kind = population.evidence, population.fact.kind
     for fact in sorted(touched, key=lambda item: item.__name__):
         order = precedence.get(fact.__name__)
         sources = evidence.promising(fact.__name__) if order is None else order
-        speaking = voices(evidence, fact.__name__, kind, sources, max_age)
+        speaking = voices(evidence, fact.__name__, kind, sources, max_age, where)
         joins += [voice.join for voice in speaking if voice.join]
         for info in judged_fields(fact):
             if info.name in touched[fact]:
@@ -302,11 +315,14 @@ def use_sql(
     roster: str | None = None,
 ) -> str:
     """SQL that judges uses of one maximum age over a population; what ``ztgrade sql`` prints."""
+    return _claims_sql(population, uses, world_sql(population, touched_by(uses.values()), max_age, precedence, roster))
+
+
+def _claims_sql(population: Population, uses: Mapping[str, Built], world: str) -> str:
     connection = population.evidence.connection
     statements = {s.name: s for claim in uses.values() for s in claim.touched.quantified}
-    world = world_sql(population, touched_by(uses.values()), max_age, precedence, roster)
-    world = with_quantified(connection, world, [statements[name] for name in sorted(statements)])
-    return outcomes_sql(connection, world, uses)
+    quantified = with_quantified(connection, world, [statements[name] for name in sorted(statements)])
+    return outcomes_sql(connection, quantified, uses)
 
 
 def judge(
@@ -316,7 +332,6 @@ def judge(
 
     A use that crashes is unknown for every asset, for itself alone; ``errors`` says why.
     """
-    connection = population.evidence.connection
     ordered = tuple(sorted({use.id: use for use in uses}.values(), key=lambda use: use.id))
     judged = Judged(population, ordered, population.build())
     by_age: dict[timedelta, dict[str, Built]] = {}
@@ -332,19 +347,60 @@ def judge(
         table = f"pass__{population.name}_{number}"
         for name, columns in _run(population, table, group, max_age, precedence, judged.errors):
             tables.append((name, columns))
+    _gather(judged, tables)
+    return judged
+
+
+def _gather(judged: Judged, tables: Sequence[tuple[str, Sequence[str]]]) -> None:
+    """Make the findings table from those of the passes, which go."""
+    connection = judged.population.evidence.connection
+    if len(tables) == 1 and not judged.errors:
+        connection.execute(f"DROP TABLE IF EXISTS {judged.table}")
+        connection.execute(f"ALTER TABLE {tables[0][0]} RENAME TO {judged.table}")
+        return
     held = [f"{name}.{identifier(column)}" for name, columns in tables for column in columns]
-    crashed = [
-        f"CAST({Outcome.UNKNOWN.code} AS TINYINT) AS {identifier(use.id)}" for use in ordered if use.id in judged.errors
-    ]
+    crashed = [f"CAST({Outcome.UNKNOWN.code} AS TINYINT) AS {identifier(use)}" for use in sorted(judged.errors)]
     joins = " ".join(f"JOIN {name} ON {name}.id = roster.id" for name, _ in tables)
     stored = ", ".join(["roster.id", "roster.asset", *held, *crashed])
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {judged.table} AS SELECT {stored} "
-        f"FROM {population.table} AS roster {joins} ORDER BY roster.id"
+        f"FROM {judged.population.table} AS roster {joins}"
     )
     for name, _ in tables:
         connection.execute(f"DROP TABLE {name}")
-    return judged
+
+
+@contextmanager
+def _roster_first(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Joins that go through the roster once, looking up each source's rows.
+
+    Left to itself the engine guesses sizes, turns some joins round, and copies all that was joined before: twice the
+    time and the memory.
+    """
+    connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
+    try:
+        yield
+    finally:
+        connection.execute("RESET disabled_optimizers")
+
+
+SLICE = 1 << 18
+"""Assets that are judged at once, so that memory does not grow with the population."""
+
+
+def _slices(population: Population) -> list[tuple[str, str]]:
+    """SQL of each slice of the roster, and of what its keys meet, where there is more than one."""
+    bounds = population.evidence.connection.execute(
+        f"SELECT id // {SLICE} AS slice, min(asset), max(asset) FROM {population.table} GROUP BY slice ORDER BY slice"
+    ).fetchall()
+    if len(bounds) < 2:
+        return [(population.table, "")]
+    found = []
+    for number, first, last in bounds:
+        ids = f"id BETWEEN {number * SLICE} AND {(number + 1) * SLICE - 1}"
+        keys = f"asset BETWEEN {quoted(first)} AND {quoted(last)}"
+        found.append((f"SELECT id, asset FROM {population.table} WHERE {ids}", keys))
+    return found
 
 
 def _run(
@@ -357,8 +413,16 @@ def _run(
 ) -> list[tuple[str, list[str]]]:
     """One pass over the population; where it crashes, each use alone, so that a crash stays with its use."""
     connection = population.evidence.connection
+    touched = touched_by(group.values())
+    into = f"CREATE OR REPLACE TEMP TABLE {table} AS"
     try:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {use_sql(population, group, max_age, precedence)}")
+        for roster, where in _slices(population):
+            world = world_sql(population, touched, max_age, precedence, roster, where)
+            with _roster_first(connection):
+                connection.execute(f"CREATE OR REPLACE TEMP TABLE world AS {world}")
+            connection.execute(f"{into} {_claims_sql(population, group, 'SELECT * FROM world')}")
+            into = f"INSERT INTO {table}"
+        connection.execute("DROP TABLE world")
     except Exception as error:
         if len(group) == 1:
             (use_id,) = group
@@ -376,15 +440,29 @@ def findings_digest(judged: Judged) -> str:
     """SHA-256 in hex over the findings in order of asset: uses, then a line per asset with its outcome codes."""
     connection = judged.population.evidence.connection
     digest = hashlib.sha256("\n".join([judged.population.name, *(use.id for use in judged.uses)]).encode())
-    codes = " || ".join(f"CAST({identifier(use.id)} AS VARCHAR)" for use in judged.uses) or "''"
-    chunks = connection.execute(
-        f"SELECT id // 10000 AS chunk, string_agg(asset || ' ' || {codes}, chr(10) ORDER BY id) "
-        f"FROM {judged.table} GROUP BY chunk ORDER BY chunk"
-    )
-    while (row := chunks.fetchone()) is not None:
+    ids = [use.id for use in judged.uses]
+    codes = " || ".join(_digits(ids[first : first + DIGITS]) for first in range(0, len(ids), DIGITS)) or "''"
+    for first in range(0, judged.size, ROWS):
+        row = connection.execute(
+            f"SELECT string_agg(asset || ' ' || {codes}, chr(10) ORDER BY id) "
+            f"FROM {judged.table} WHERE id BETWEEN {first} AND {first + ROWS - 1}"
+        ).fetchone()
         digest.update(b"\n")
-        digest.update(str(row[1]).encode("utf-8", "surrogatepass"))
+        digest.update(str("" if row is None else row[0]).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
+
+
+DIGITS = 18
+"""Outcome codes, a decimal digit each, that fit into one 64-bit integer."""
+
+
+def _digits(columns: Sequence[str]) -> str:
+    """SQL of outcome codes in a row as text: summed as one number, which costs far less than joining texts."""
+    summed = " + ".join(
+        f"CAST({identifier(column)} AS BIGINT) * {10 ** (len(columns) - 1 - place)}"
+        for place, column in enumerate(columns)
+    )
+    return f"lpad(CAST({summed} AS VARCHAR), {len(columns)}, '0')"
 
 
 def write_findings(judged: Judged, path: str) -> None:

@@ -118,7 +118,7 @@ class Membership:
     def _criteria(self, selector: Selector) -> list[str]:
         criteria = []
         if selector.groups:
-            criteria.append(f"list_has_any(@groups, {_list(selector.groups)})")
+            criteria.append(_holds_any("@groups", selector.groups))
         for unit in selector.organizational_units:
             lowered = unit.lower()
             criteria.append(
@@ -130,7 +130,7 @@ class Membership:
         if selector.directories:
             criteria.append(f"@directory IN ({', '.join(quoted(name) for name in selector.directories)})")
         if selector.tags:
-            criteria.append(f"list_has_any(@tags, {_list(selector.tags)})")
+            criteria.append(_holds_any("@tags", selector.tags))
         if selector.networks:
             inside, unreadable = self._addresses(tuple(selector.networks))
             criteria.append(
@@ -301,6 +301,17 @@ def _told(voice: Voice, criterion: str) -> str:
         return "false" if voice.excludes else "CAST(NULL AS BOOLEAN)"
     silent = "false" if voice.excludes else "NULL"
     return f"CASE WHEN {voice.fresh} THEN {criterion} WHEN {voice.present} THEN NULL ELSE {silent} END"
+
+
+FEW = 16
+"""Up to so many values, asking for each in turn is many times faster than asking for any of a list."""
+
+
+def _holds_any(column: str, values: Sequence[str]) -> str:
+    """SQL that is true where a list of texts holds one of the values."""
+    if len(values) > FEW:
+        return f"list_has_any({column}, {_list(values)})"
+    return "(" + " OR ".join(f"list_contains({column}, {quoted(value)})" for value in values) + ")"
 
 
 def _list(values: Iterable[str]) -> str:
