@@ -10,7 +10,6 @@ from io import TextIOWrapper
 import click
 
 import scanner
-from scanner.errors import ZtgradeError
 
 COMMANDS = {
     "init": "starting:init",
@@ -48,6 +47,27 @@ class Lazy(click.Group):
         command: click.Command = getattr(importlib.import_module(f"scanner.commands.{module}"), attribute)
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; errors say why and what to do, exit codes are those of ``scanner.errors``."""
+        from scanner.errors import ZtgradeError  # here, where a command needs it anyway: help and version do not
+
+        try:
+            return super().invoke(ctx)
+        except ZtgradeError as error:
+            from scanner.redaction import printable
+
+            for line in str(error).splitlines() or [type(error).__name__]:
+                click.echo(f"ztgrade: {printable(line)}", err=True)
+            ctx.exit(error.exit_code)
+        except OSError as error:
+            if isinstance(error, BrokenPipeError):
+                raise
+            from scanner.redaction import printable
+
+            place = f"{error.filename}: " if error.filename else ""
+            click.echo(printable(f"ztgrade: {place}{error.strerror or error}; check the path and its rights"), err=True)
+            ctx.exit(2)
+
 
 @click.group(cls=Lazy, context_settings={"auto_envvar_prefix": "ZTGRADE", "help_option_names": ["-h", "--help"]})
 @click.version_option(scanner.__version__, prog_name="ztgrade")
@@ -56,18 +76,15 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Entry point: errors say why and what to do, exit codes are those of ``scanner.errors``."""
+    """Entry point; ends quietly where nobody reads on."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows no Chinese is no reason to fail
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that knows no Chinese is no reason to fail
     try:
         cli()
-    except ZtgradeError as error:
-        from scanner.redaction import printable
-
-        for line in str(error).splitlines() or [type(error).__name__]:
-            click.echo(f"ztgrade: {printable(line)}", err=True)
-        sys.exit(error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
