@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from scanner.archive import find_assessment, inputs_from, previous_of, seal
+from scanner.archive import inputs_from, previous_of, seal
 from scanner.archive import regrade as run_again
 from scanner.assess import Graded, grade
 from scanner.collect import collect
@@ -22,6 +22,7 @@ from scanner.commands.session import (
     fail_on_option,
     installed,
     json_option,
+    locate,
     moment,
     open_baseline,
     open_estate,
@@ -35,10 +36,12 @@ from scanner.commands.session import (
     targets_option,
     tell_unread,
     watch,
+    whole,
 )
 from scanner.estate import Estate
 from scanner.progress import Progress
 from scanner.result import Assessment
+from scanner.seal import KINDS
 from scanner.store import Store
 
 beside_option = click.option(
@@ -54,6 +57,8 @@ def assess_store(store: Store, estate: Estate, baseline_id: str, as_of: datetime
     baseline = open_baseline(baseline_id)
     registers = open_registers(estate, baseline)
     previous = previous_of(store, baseline, as_of)
+    if previous is not None:
+        whole(store.path / KINDS["assessment"] / previous.assessment, store.trust())
     inputs, collections = inputs_from(store, estate, baseline, registers, as_of, installed(), previous=previous)
     graded = grade(inputs, installed().checks, installed().facts)
     graded.assessment, _ = seal(store, graded, collections)
@@ -163,8 +168,7 @@ def regrade(assessment: str, store_path: Path, as_json: bool) -> None:
 
     Needs neither network nor secrets nor the store that made it.
     """
-    path = _folder(assessment, store_path)
-    found = run_again(path, installed())
+    found = run_again(locate(assessment, store_path), installed())
     if as_json:
         row = {
             "schema_version": 1,
@@ -181,10 +185,3 @@ def regrade(assessment: str, store_path: Path, as_json: bool) -> None:
             say(f"differs: {difference}")
         say("the same result" if found.same else "not the same result")
     sys.exit(0 if found.same else 3)
-
-
-def _folder(reference: str, store_path: Path) -> Path:
-    if (Path(reference) / "assessment.json").is_file() or not (store_path / "store.json").is_file():
-        return find_assessment(reference, None)
-    with open_store(store_path) as store:
-        return find_assessment(reference, store)

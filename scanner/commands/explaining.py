@@ -14,9 +14,9 @@ from typing import Any
 import click
 import msgspec
 
-from scanner.archive import find_assessment, read_result, reopen
+from scanner.archive import read_result, reopen
 from scanner.assess import Graded, assessment_digest, grade
-from scanner.commands.session import installed, json_option, open_store, say, say_json, store_option
+from scanner.commands.session import installed, json_option, locate, say, say_json, store_option
 from scanner.disk import write_whole
 from scanner.dossier import dossier, evidence_of, seen, sentence
 from scanner.errors import UnknownName, UsageError
@@ -27,14 +27,6 @@ from scanner.judge import Use, use_sql
 from scanner.model import GapWhy, Outcome, iso
 from scanner.result import Assessment, FindingRow, FindingScope
 from scanner.seal import verify
-
-
-def locate(reference: str, store_path: Path) -> Path:
-    """The folder of an assessment, by path, digest or ``latest``."""
-    if (Path(reference) / "assessment.json").is_file() or not (store_path / "store.json").is_file():
-        return find_assessment(reference, None)
-    with open_store(store_path) as store:
-        return find_assessment(reference, store)
 
 
 def graded_again(path: Path) -> Graded:

@@ -15,9 +15,9 @@ import click
 import msgspec
 
 from scanner import registry
-from scanner.archive import Registry
+from scanner.archive import RESULT, Registry, find_assessment
 from scanner.baseline import load_baseline
-from scanner.errors import UsageError
+from scanner.errors import SealError, UsageError
 from scanner.estate import Estate, load_estate
 from scanner.grade import DOCUMENTS
 from scanner.guideline import Baseline
@@ -26,10 +26,13 @@ from scanner.progress import ReadState, Silent, progress_on
 from scanner.redaction import printable
 from scanner.registers import Registers, load_registers
 from scanner.result import Assessment, GapRow
+from scanner.seal import STORE_FILE, verify
 from scanner.store import Store
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 LINE_LIMIT = 4000
+EARLIEST, LATEST = 2000, 3000
+"""Years that an assessment may be of."""
 EXIT_CRASHED, EXIT_BELOW, EXIT_BLIND = 1, 3, 4
 
 estate_option = click.option(
@@ -96,9 +99,12 @@ def moment(text: str | None) -> datetime:
     if text is None:
         return datetime.now(UTC)
     try:
-        return utc(datetime.fromisoformat(text))
-    except ValueError as error:
+        found = utc(datetime.fromisoformat(text))
+        if not EARLIEST <= found.year < LATEST:
+            raise ValueError(f"it lies outside the years {EARLIEST} to {LATEST}")
+    except (ValueError, OverflowError) as error:
         raise UsageError(f"--as-of {text!r}: {error}; write it like 2026-11-01T00:00:00Z") from error
+    return found
 
 
 def watch(quiet: bool) -> Silent:
@@ -180,6 +186,38 @@ def summary(assessment: Assessment) -> None:
     for error in assessment.errors:
         click.echo(printable(f"crashed: {error}"), err=True)
     say(f"sealed in {assessment.path}")
+
+
+def locate(reference: str, store_path: Path) -> Path:
+    """The folder of an assessment, by path, digest or ``latest``, verified whole; raises SealError where it is not.
+
+    In a store it must be signed by a key of that store.
+    """
+    if (Path(reference) / RESULT).is_file():
+        path = Path(reference).resolve()
+        home = path.parent.parent
+        trust = _trust_of(home) if (home / STORE_FILE).is_file() else None
+    elif (store_path / STORE_FILE).is_file():
+        with open_store(store_path) as store:
+            path, trust = find_assessment(reference, store).resolve(), store.trust()
+    else:
+        raise UsageError(
+            f"{reference!r} is no folder of an assessment, and {store_path} is no store; name either, or scan first"
+        )
+    whole(path, trust)
+    return path
+
+
+def _trust_of(store_path: Path) -> bytes | None:
+    with open_store(store_path) as store:
+        return store.trust()
+
+
+def whole(path: Path, trust: bytes | None = None) -> None:
+    """Raise SealError with everything that is wrong with a sealed folder."""
+    found = verify(path, trust)
+    if not found.ok:
+        raise SealError(found.problems)
 
 
 def open_store(path: Path, *, create: bool = False, now: Callable[[], datetime] | None = None) -> Store:

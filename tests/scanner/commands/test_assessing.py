@@ -267,17 +267,37 @@ def test_regrade_of_a_copied_folder_needs_nothing_else(institution: Institution,
     assert ztgrade("report", copy, "--output", tmp_path / "report.html").exit_code == 0
 
 
-def test_regrade_says_what_differs(scanned: Institution, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", [("regrade",), ("findings",), ("why", "1-1", "--assessment"), ("report",)])
+def test_a_result_that_was_altered_is_neither_shown_nor_graded_again(
+    scanned: Institution, tmp_path: Path, command: tuple[str, ...]
+) -> None:
     (path,) = (scanned.store / "assessments").iterdir()
     copy = tmp_path / "copy"
     shutil.copytree(path, copy)
     sealed = json.loads((copy / "assessment.json").read_bytes())
     sealed["grades"][0]["floor"] = "IV"
-    sealed["assessment"] = "0" * 64
     (copy / "assessment.json").write_text(json.dumps(sealed))
-    result = ztgrade("regrade", copy)
-    assert result.exit_code == 3
-    assert "differs: core / remote_work / identity: the grade differs" in result.stdout
+    more = ("--output", tmp_path / "report.html") if command == ("report",) else ()
+    result = ztgrade(*command, copy, *more)
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "assessment.json: was altered after sealing" in result.stderr
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_an_altered_previous_result_cannot_hide_a_regression(institution: Institution) -> None:
+    path = Path(institution.scan()["path"]) / "assessment.json"
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes().replace(b'"not_met"', b'"met"'))
+    result = institution.run("assess", "--json")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "assessment.json: was altered after sealing" in result.stderr
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00", "noon", ""])
+def test_moments_that_nobody_can_mean_are_refused(institution: Institution, moment: str) -> None:
+    institution.run("collect", "--quiet")
+    result = institution.run("assess", "--as-of", moment)
+    assert (result.exit_code, result.stdout) == (2, "") and "--as-of" in result.stderr
 
 
 def test_a_result_whose_inputs_are_gone_cannot_be_graded_again(scanned: Institution, tmp_path: Path) -> None:
