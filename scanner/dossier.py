@@ -32,6 +32,7 @@ def dossier(graded: Graded, *, root: str, key: str, strict: Assessment | None = 
                 says=item.says,
                 fix=item.fix,
                 provenance=item.provenance,
+                note=item.note,
                 requirements=[
                     text for requirement in item.requires for text in _requirement_texts(requirement, item.id, graded)
                 ],
@@ -50,6 +51,7 @@ def dossier(graded: Graded, *, root: str, key: str, strict: Assessment | None = 
         root=root,
         key=key,
         strict=strict,
+        institution=graded.inputs.estate.institution_name,
         generated_by=f"ztgrade {scanner.__version__}",
     )
 
@@ -68,6 +70,7 @@ def _requirement_texts(requirement: Requirement, owner: str, graded: Graded) -> 
         check=requirement.check or "",
         doc=use.check.doc if use is not None else "",
         rule=rule,
+        asks=requirement.asks,
     )
     for branch in requirement.branches:
         yield from _requirement_texts(branch, owner, graded)

@@ -263,6 +263,8 @@ class RequirementText(msgspec.Struct, frozen=True, kw_only=True):
     doc: str = ""
     rule: str = ""
     """The claim in the column algebra, as it was judged."""
+    asks: Text | None = None
+    """What a document must state; None for checks."""
 
 
 class ItemText(msgspec.Struct, frozen=True, kw_only=True):
@@ -277,6 +279,8 @@ class ItemText(msgspec.Struct, frozen=True, kw_only=True):
     fix: Text
     provenance: str
     requirements: list[RequirementText]
+    note: Text | None = None
+    """What is doubtful about the item in the sources, where something is."""
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):
@@ -306,6 +310,7 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     """Merkle root of the sealed assessment."""
     key: str
     """Identity of the signing key."""
+    institution: Text | None = None
     strict: Assessment | None = None
     """The same evidence under the strict baseline, where one was graded beside."""
     generated_by: str = ""
