@@ -24,7 +24,7 @@ QUIET = ("--quiet", "--disable-pip-version-check")
 def install(folder: Path) -> Path:
     """Make the environment; returns its site-packages."""
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    pip = [folder / "bin" / "python", "-m", "pip", "install", *QUIET]
+    pip: list[str | Path] = [folder / "bin" / "python", "-m", "pip", "install", *QUIET]
     subprocess.run([*pip, "--require-hashes", "-r", ROOT / "requirements.lock"], check=True)
     copy = folder / "checkout"  # building leaves files behind
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__"))

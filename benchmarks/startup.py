@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         bare = Path(folder) / "bare"
         bare.write_text(BARE.format(python=sys.executable))
-        commands = {
+        commands: dict[str, list[str | Path]] = {
             "ztgrade --version": [Path(sysconfig.get_path("scripts")) / "ztgrade", "--version"],
             "bare click command": [sys.executable, bare, "--version"],
             "python -c pass": [sys.executable, "-c", "pass"],
