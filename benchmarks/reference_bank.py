@@ -36,7 +36,7 @@ EACH_LOG_SOURCE = 10
 
 
 def grown(share: float) -> Description:
-    """The description of the lab bank with its groups grown; segments, paths, applications and stores as the network."""
+    """The description of the lab bank with its groups grown; all but people and devices as the network devices."""
     described = read_description()
     now = {
         population: sum(sum(group.get(population, {}).values()) for group in described.groups.values())
@@ -100,12 +100,28 @@ def main(arguments: Sequence[str]) -> None:
 
 def _measure(folder: Path, share: float) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    this = [sys.executable, Path(__file__).resolve(), "--folder", folder, "--share", str(share), "--only"]
+    this: list[str | Path] = [
+        sys.executable,
+        Path(__file__).resolve(),
+        "--folder",
+        folder,
+        "--share",
+        str(share),
+        "--only",
+    ]
     ztgrade = Path(sysconfig.get_path("scripts")) / "ztgrade"
-    places = ["--store", folder / "store"]
-    assess = [ztgrade, "assess", *places, "--estate", folder / "bank" / "estate.toml", "--fail-on", "never"]
+    places: list[str | Path] = ["--store", folder / "store"]
+    assess: list[str | Path] = [
+        ztgrade,
+        "assess",
+        *places,
+        "--estate",
+        folder / "bank" / "estate.toml",
+        "--fail-on",
+        "never",
+    ]
     assess += ["--as-of", read_description().as_of, "--beside"]
-    report = [ztgrade, "report", "latest", *places]
+    report: list[str | Path] = [ztgrade, "report", "latest", *places]
     if not (folder / "store").exists():
         print(f"{'write the captures':38} {run([*this, 'write'])}")
         print(f"{'collect':38} {run([*this, 'collect'])}")
