@@ -17,6 +17,7 @@ from scanner.commands.session import (
     EXIT_BLIND,
     as_of_option,
     baseline_option,
+    engine_on,
     estate_option,
     exit_code,
     fail_on_option,
@@ -60,8 +61,9 @@ def assess_store(store: Store, estate: Estate, baseline_id: str, as_of: datetime
     if previous is not None:
         whole(store.path / KINDS["assessment"] / previous.assessment, store.trust())
     inputs, collections = inputs_from(store, estate, baseline, registers, as_of, installed(), previous=previous)
-    graded = grade(inputs, installed().checks, installed().facts)
-    graded.assessment, _ = seal(store, graded, collections)
+    with engine_on(store.path):
+        graded = grade(inputs, installed().checks, installed().facts)
+        graded.assessment, _ = seal(store, graded, collections)
     return graded
 
 

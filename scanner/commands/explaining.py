@@ -16,7 +16,7 @@ import msgspec
 
 from scanner.archive import read_result, reopen
 from scanner.assess import Graded, assessment_digest, grade
-from scanner.commands.session import installed, json_option, locate, say, say_json, store_option
+from scanner.commands.session import engine_on, installed, json_option, locate, say, say_json, store_option
 from scanner.disk import write_whole
 from scanner.dossier import dossier, evidence_of, seen, sentence
 from scanner.errors import UnknownName, UsageError
@@ -32,7 +32,8 @@ from scanner.seal import verify
 def graded_again(path: Path) -> Graded:
     """A sealed assessment with its evidence laid out again; raises UsageError if it does not come out the same."""
     inputs, sealed = reopen(path, installed())
-    found = grade(inputs, installed().checks, installed().facts)
+    with engine_on(path):
+        found = grade(inputs, installed().checks, installed().facts)
     if assessment_digest(inputs, sealed.code, found.assessment.grades, found.findings) != sealed.assessment:
         click.echo(
             "ztgrade: note: this version grades the same evidence differently; the sealed result is shown, "

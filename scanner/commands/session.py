@@ -6,18 +6,21 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import duckdb
 import msgspec
 
 from scanner import registry
 from scanner.archive import RESULT, Registry, find_assessment
 from scanner.baseline import load_baseline
-from scanner.errors import SealError, UsageError
+from scanner.disk import disk_full, is_full, translated
+from scanner.errors import EngineError, SealError, UsageError
 from scanner.estate import Estate, load_estate
 from scanner.grade import DOCUMENTS
 from scanner.guideline import Baseline
@@ -186,6 +189,18 @@ def summary(assessment: Assessment) -> None:
     for error in assessment.errors:
         click.echo(printable(f"crashed: {error}"), err=True)
     say(f"sealed in {assessment.path}")
+
+
+@contextmanager
+def engine_on(path: Path) -> Iterator[None]:
+    """Raise StoreError where the disk under ``path`` is full, EngineError for whatever else stops the engine."""
+    with translated(path):
+        try:
+            yield
+        except duckdb.Error as error:
+            if is_full(str(error)):
+                raise disk_full(path) from error
+            raise EngineError(f"the engine failed: {error}; check memory and disk, then run it again") from error
 
 
 def locate(reference: str, store_path: Path) -> Path:

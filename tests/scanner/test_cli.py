@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -86,12 +87,12 @@ def ztgrade_process(*arguments: object, **environment: str) -> subprocess.Popen[
 def test_a_reader_that_goes_away_leaves_no_traceback() -> None:
     process = ztgrade_process("list", "facts", "--json")
     assert process.stdout is not None and process.stderr is not None
+    fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)  # so small that the answer cannot lie in it
     process.stdout.read(1)
     process.stdout.close()
     told = process.stderr.read().decode()
     process.stderr.close()
-    process.wait()
-    assert told == ""
+    assert (process.wait(), told) == (1, "")
 
 
 def test_a_terminal_that_knows_no_chinese_is_no_reason_to_fail() -> None:
