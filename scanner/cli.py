@@ -59,9 +59,10 @@ class Lazy(click.Group):
             for line in str(error).splitlines() or [type(error).__name__]:
                 click.echo(f"ztgrade: {printable(line)}", err=True)
             ctx.exit(error.exit_code)
+        except BrokenPipeError:  # nobody reads on; what was asked for has not been said, so it is no success
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(1)
         except OSError as error:
-            if isinstance(error, BrokenPipeError):
-                raise
             from scanner.redaction import printable
 
             place = f"{error.filename}: " if error.filename else ""
@@ -76,15 +77,11 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Entry point; ends quietly where nobody reads on."""
+    """Entry point."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that knows no Chinese is no reason to fail
-    try:
-        cli()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    cli()
 
 
 if __name__ == "__main__":
