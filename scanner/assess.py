@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -33,6 +33,7 @@ from scanner.model import (
     iso,
 )
 from scanner.registers import JudgedRegisters, Registers
+from scanner.registry import check_sources
 from scanner.result import (
     SCHEMA_VERSION,
     Assessment,
@@ -128,8 +129,11 @@ NOT_JUDGING = frozenset({"commands", "demo", "templates"})
 """Parts of the core that no result depends on."""
 
 
-def code_lock() -> str:
-    """Version of ztgrade and SHA-256 over the source of everything that judges and grades."""
+def code_lock(used: Iterable[str] = ()) -> str:
+    """Version of ztgrade and SHA-256 over the source of everything that judges and grades.
+
+    Plug-ins belong to it where checks of theirs are among the ids ``used``, and only there.
+    """
     digest = hashlib.sha256()
     for package in (scanner, checks):
         (root,) = package.__path__
@@ -137,6 +141,11 @@ def code_lock() -> str:
             if NOT_JUDGING & set(path.relative_to(root).parts):
                 continue
             digest.update(f"{package.__name__}/{path.relative_to(root).as_posix()}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for name, source in sorted(check_sources(used).items()):
+        home = source if source.is_dir() else source.parent
+        for path in sorted(home.rglob("*.py")) if source.is_dir() else [source]:
+            digest.update(f"{name}/{path.relative_to(home).as_posix()}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return f"ztgrade {scanner.__version__} sha256:{digest.hexdigest()}"
 
@@ -289,7 +298,7 @@ class _Run:
         inputs = self.inputs
         baseline = BaselineRef(id=self.baseline.id, version=self.baseline.version, digest=self.baseline.digest)
         previous = inputs.previous.assessment if inputs.previous is not None else None
-        code = code_lock()
+        code = code_lock(use.check.id for use in self.uses.values())
         digest = assessment_digest(inputs, code, grades, findings)
         spans = [Span(floor=grade.floor, ceiling=grade.ceiling) for grade in grades]
         eased = [Span(floor=grade.floor_with_exceptions, ceiling=grade.ceiling_with_exceptions) for grade in grades]

@@ -12,6 +12,7 @@ from scanner.column import Check
 from scanner.errors import ConfigurationError, EngineError, Problem, UnknownName
 from scanner.guideline import Baseline, Item, LevelText, Requirement, SceneText
 from scanner.guideline_reader import MAIN, PARENT, GuidelineReader
+from scanner.plugins import BASELINES, OWN, Plugin, plugins
 from scanner.toml_source import TomlSource, raise_problems
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "SceneText",
     "load_baseline",
     "parse_baseline",
+    "plugin_baselines",
     "shipped_baselines",
 ]
 
@@ -32,12 +34,36 @@ def shipped_baselines() -> tuple[str, ...]:
     return tuple(sorted(folder.name for folder in home.iterdir() if folder.is_dir() and (folder / MAIN).is_file()))
 
 
-def load_baseline(id_or_path: str | Path, registry_checks: Mapping[str, Check[Any]]) -> Baseline:
-    """The shipped baseline of this id, or the one in this folder.
+def plugin_baselines() -> Mapping[str, Plugin]:
+    """Baselines of plug-ins by id: each is the package folder that an entry point in ``ztgrade.baselines`` names.
 
-    Raises UnknownName where there is neither, ConfigurationError with everything that is wrong with its files.
+    Imports nothing. Raises EngineError, naming every plug-in at fault, where an id is taken already.
     """
-    return parse_baseline(_gather(str(id_or_path), Path(), ()), registry_checks)
+    owners = dict.fromkeys(shipped_baselines(), OWN)
+    found: dict[str, Plugin] = {}
+    problems = []
+    for plugin in plugins(BASELINES):
+        if plugin.name in owners:
+            problems.append(f"{plugin.place}: the id is taken by {owners[plugin.name]}; uninstall one of them")
+        owners.setdefault(plugin.name, plugin.distribution)
+        found.setdefault(plugin.name, plugin)
+    if problems:
+        raise EngineError("\n".join(problems))
+    return found
+
+
+def load_baseline(id_or_path: str | Path, registry_checks: Mapping[str, Check[Any]]) -> Baseline:
+    """The shipped baseline of this id, that of a plug-in, or the one in this folder, in this order.
+
+    Raises UnknownName where there is none, ConfigurationError with everything that is wrong with its files, EngineError
+    where a plug-in takes an id that it must not or gives a baseline of another id.
+    """
+    name = str(id_or_path)
+    baseline = parse_baseline(_gather(name, Path(), ()), registry_checks)
+    plugin = plugin_baselines().get(name)
+    if plugin is not None and baseline.id != name:
+        raise EngineError(f"{plugin.place}: its {MAIN} has the id {baseline.id!r}; mend or uninstall it")
+    return baseline
 
 
 def parse_baseline(files: Mapping[str, bytes], registry_checks: Mapping[str, Check[Any]]) -> Baseline:
@@ -53,12 +79,15 @@ def parse_baseline(files: Mapping[str, bytes], registry_checks: Mapping[str, Che
 def _gather(id_or_path: str, beside: Path, chain: tuple[str, ...]) -> dict[str, bytes]:
     """Files of a baseline and, under ``extends/``, of those it extends; a path is relative to the folder beside."""
     folder: Traversable
+    added = plugin_baselines()
     if id_or_path in shipped_baselines():
         folder = importlib.resources.files("baselines") / id_or_path
+    elif id_or_path in added:
+        folder = _folder_of(added[id_or_path])
     elif (beside / id_or_path).is_dir():
         folder = beside / id_or_path
     else:
-        raise UnknownName("baseline or folder", id_or_path, shipped_baselines())
+        raise UnknownName("baseline or folder", id_or_path, [*shipped_baselines(), *added])
     place = str(folder.resolve() if isinstance(folder, Path) else folder)
     if place in chain:
         raise ConfigurationError([Problem(MAIN, None, "extends", f"the chain comes back to {id_or_path!r}")])
@@ -78,6 +107,14 @@ def _gather(id_or_path: str, beside: Path, chain: tuple[str, ...]) -> dict[str, 
             raise ConfigurationError([Problem(MAIN, None, "extends", str(error))]) from None
         files.update({PARENT + name: content for name, content in parents.items()})
     return files
+
+
+def _folder_of(plugin: Plugin) -> Traversable:
+    """The package folder that a plug-in names; raises EngineError where it holds no baseline."""
+    folder = plugin.attempt(lambda: importlib.resources.files(plugin.module))
+    if not (folder / MAIN).is_file():
+        raise EngineError(f"{plugin.place}: {plugin.module} holds no {MAIN}; mend or uninstall it")
+    return folder
 
 
 def _parent(content: bytes) -> str | None:

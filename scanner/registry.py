@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from scanner.column import Check
 from scanner.errors import EngineError, UnknownName
 from scanner.facts import FACTS
-from scanner.model import Collector, Fact
+from scanner.model import Collector, Fact, Permission
+from scanner.plugins import CHECKS, COLLECTORS, OWN, Plugin, plugins
 
 NamedT = TypeVar("NamedT")
+
+
+@dataclass(frozen=True)
+class Stock(Generic[NamedT]):
+    """The entries of one registry by name, sorted, and the plug-in behind each that does not come with ztgrade."""
+
+    entries: Mapping[str, NamedT]
+    plugins: Mapping[str, Plugin]
+
+    def origin(self, name: str) -> str:
+        """Distribution that an entry is from: ``ztgrade``, or name and version of another."""
+        return self.plugins[name].distribution if name in self.plugins else OWN
 
 
 @cache
@@ -24,21 +39,39 @@ def facts() -> Mapping[str, type[Fact]]:
 
 
 @cache
-def collectors() -> Mapping[str, Collector]:
-    """Collectors by name, sorted: every module of package ``collectors`` that has an attribute ``COLLECTOR``.
+def collector_stock() -> Stock[Collector]:
+    """Collectors of package ``collectors`` and of plug-ins, which name them in group ``ztgrade.collectors``.
 
-    Raises EngineError, naming everything wrong at once, where one is not well formed.
+    Raises EngineError, naming everything wrong at once, where one is not well formed, cannot be loaded, or bears the
+    name of another; then there are no collectors at all.
     """
-    return collectors_in(importlib.import_module("collectors"))
+    return with_plugins(collectors_in(importlib.import_module("collectors")), plugins(COLLECTORS), collector_of)
 
 
 @cache
-def checks() -> Mapping[str, Check[Any]]:
-    """Checks by id, sorted: every Check that stands in a module of package ``checks``.
+def check_stock() -> Stock[Check[Any]]:
+    """Checks of package ``checks`` and of plug-ins, which name a package of theirs in group ``ztgrade.checks``.
 
-    Raises EngineError, naming everything wrong at once, where two different checks share an id.
+    Raises EngineError, naming everything wrong at once, where two different checks share an id, one has no words, or a
+    plug-in cannot be loaded; then there are no checks at all.
     """
-    return checks_in(importlib.import_module("checks"))
+    return with_plugins(checks_in(importlib.import_module("checks")), plugins(CHECKS), checks_of)
+
+
+def collectors() -> Mapping[str, Collector]:
+    """Collectors by name, sorted; raises EngineError as ``collector_stock``."""
+    return collector_stock().entries
+
+
+def checks() -> Mapping[str, Check[Any]]:
+    """Checks by id, sorted; raises EngineError as ``check_stock``."""
+    return check_stock().entries
+
+
+def check_sources(ids: Iterable[str]) -> Mapping[str, Path]:
+    """Folder or file with the source behind those of the checks that come with plug-ins, by distribution and module."""
+    behind = {plugin for name, plugin in check_stock().plugins.items() if name in set(ids)}
+    return {f"{plugin.distribution} {plugin.module}": plugin.source for plugin in sorted(behind)}
 
 
 def find(what: str, name: str, known: Mapping[str, NamedT]) -> NamedT:
@@ -68,9 +101,61 @@ def collectors_in(package: ModuleType) -> Mapping[str, Collector]:
 
 def checks_in(package: ModuleType) -> Mapping[str, Check[Any]]:
     """Checks of every module below a package, however deep; one that a module imports from another counts once."""
+    return _checks_among(_modules(package, deep=True))
+
+
+def collector_of(plugin: Plugin) -> Mapping[str, Collector]:
+    """The collector that an entry point names, itself or as ``COLLECTOR`` of a module; the names must be the same."""
+    loaded = plugin.load()
+    collector = getattr(loaded, "COLLECTOR", None) if isinstance(loaded, ModuleType) else loaded
+    if collector is None or isinstance(collector, type):
+        raise EngineError("it must name a collector, or a module with COLLECTOR; neither a class nor nothing")
+    flaws = list(_flaws(collector))
+    if not flaws and collector.name != plugin.name:
+        flaws = [f"the entry point must be named {collector.name!r}, as the collector is"]
+    if flaws:
+        raise EngineError("; ".join(flaws))
+    return {collector.name: collector}
+
+
+def checks_of(plugin: Plugin) -> Mapping[str, Check[Any]]:
+    """Checks of the module that an entry point names and of every module below it; there must be one."""
+    loaded = plugin.load()
+    if not isinstance(loaded, ModuleType):
+        raise EngineError("it must name a package or module")
+    found = _checks_among([loaded, *(_modules(loaded, deep=True) if hasattr(loaded, "__path__") else ())])
+    if not found:
+        raise EngineError("no check stands there")
+    return found
+
+
+def with_plugins(
+    own: Mapping[str, NamedT], found: Iterable[Plugin], entries_of: Callable[[Plugin], Mapping[str, NamedT]]
+) -> Stock[NamedT]:
+    """Our own entries and those of every plug-in; raises EngineError with all that is wrong where anything is."""
+    entries: dict[str, NamedT] = dict(own)
+    origins: dict[str, Plugin] = {}
+    problems: list[str] = []
+    for plugin in found:
+        try:
+            more = plugin.attempt(partial(entries_of, plugin))
+        except EngineError as error:
+            problems.append(str(error))
+            continue
+        for name, entry in more.items():
+            if name not in entries:
+                entries[name] = entry
+                origins[name] = plugin
+            elif entries[name] is not entry:  # one that a plug-in borrows from another counts once
+                owner = origins[name].distribution if name in origins else OWN
+                problems.append(f"{plugin.place}: the name {name!r} is taken by {owner}; uninstall one of them")
+    return Stock(_whole(entries, problems), MappingProxyType(origins))
+
+
+def _checks_among(modules: Iterable[ModuleType]) -> Mapping[str, Check[Any]]:
     found: dict[str, Check[Any]] = {}
     problems: list[str] = []
-    for module in _modules(package, deep=True):
+    for module in modules:
         for entry in vars(module).values():
             if not isinstance(entry, Check) or found.get(entry.id) is entry:
                 continue
@@ -99,15 +184,17 @@ def _flaws(collector: Any) -> Iterator[str]:
     for name in ("promises", "plan", "read"):
         if not callable(getattr(collector, name, None)):
             yield f"COLLECTOR.{name} must be a method"
-    for permission in getattr(collector, "permissions", None) or ():
+    permissions = getattr(collector, "permissions", None)
+    if not isinstance(permissions, tuple) or not all(isinstance(each, Permission) for each in permissions):
+        yield "COLLECTOR.permissions must be a tuple of Permission"
+        return
+    for permission in permissions:
         for fact in permission.facts:
             if fact not in facts():
                 yield f"permission {permission.name!r} speaks of {fact!r}, which is no fact type"
-    if not isinstance(getattr(collector, "permissions", None), tuple):
-        yield "COLLECTOR.permissions must be a tuple"
 
 
-def _whole(found: dict[str, NamedT], problems: list[str]) -> Mapping[str, NamedT]:
+def _whole(found: Mapping[str, NamedT], problems: list[str]) -> Mapping[str, NamedT]:
     if problems:
         raise EngineError("\n".join(problems))
     return MappingProxyType({name: found[name] for name in sorted(found)})

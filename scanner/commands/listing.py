@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from scanner import registry
 from scanner.column import Check, ClaimError, fields_of
 from scanner.commands.session import (
     baseline_option,
@@ -90,6 +91,7 @@ def checks(as_json: bool) -> None:
     rows = [
         {
             "id": check.id,
+            "from": registry.check_stock().origin(check.id),
             "over": check.over.__name__,
             "needs": _needs(check, parameters.get(check.id, {})),
             "doc": check.doc,
@@ -123,6 +125,7 @@ def collectors(as_json: bool) -> None:
     rows = [
         {
             "id": name,
+            "from": registry.collector_stock().origin(name),
             "version": collector.version,
             "doc": (type(collector).__doc__ or "").strip().splitlines()[0] if type(collector).__doc__ else "",
             "permissions": [

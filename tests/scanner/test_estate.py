@@ -197,7 +197,7 @@ def test_byte_order_mark_and_line_ends_change_nothing_but_the_digest(home: Path)
         (
             'secret = "env:AD_SECRET"',
             'secret = "keyring:x"',
-            "secret: references of the form keyring: are not supported",
+            "secret: keyring: needs SERVICE/USER",
         ),
         ('collector = "local"', 'collector = "locl"', "there is no collector 'locl'; did you mean 'local'?"),
         (

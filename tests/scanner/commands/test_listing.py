@@ -66,7 +66,8 @@ def test_checks_say_what_they_are_over_and_what_they_read() -> None:
     assert used == set(checks)
     facts = {fact["id"]: {field["name"] for field in fact["fields"]} for fact in listed("facts")["facts"]}
     for check in checks.values():
-        assert set(check) == {"id", "over", "needs", "doc"} and check["doc"].endswith(".")
+        assert set(check) == {"id", "from", "over", "needs", "doc"} and check["from"] == "ztgrade"
+        assert check["doc"].endswith(".")
         assert check["over"] in facts and check["needs"]
         for need in check["needs"]:
             fact, _, field = need.partition(".")
@@ -80,7 +81,7 @@ def test_collectors_say_which_rights_they_ask_for() -> None:
     collectors = {row["id"]: row for row in listed("collectors")["collectors"]}
     assert set(collectors) == {"import", "local"}
     for row in collectors.values():
-        assert row["doc"] and row["permissions"]
+        assert row["doc"] and row["permissions"] and row["from"] == "ztgrade"
         assert all(right["name"] and right["why"] and right["facts"] for right in row["permissions"])
 
 
