@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from scanner.column import fields_of
 from scanner.facts import FACTS
 from scanner.model import Census, Collector, Fact, Gap, Record, SourceIdentity, Target
 from tests.agent.recorded import CONTAINER, DEBIAN_LAPTOP, NOT_ROOT, RecordedHost
+from tests.collectors.aws import recorded as aws
 from tests.collectors.stage import census, import_target, key_pair, ndjson, read, statement, user
 
 Setting = Callable[[Path], tuple[Collector, Target]]
@@ -54,7 +56,23 @@ def _folder(given: Path | None) -> Setting:
     return lambda folder: (IMPORT, import_target(given, "User", "Employment"))
 
 
+def _cloud(files: dict[str, Any], **options: Any) -> Setting:
+    def build(folder: Path) -> tuple[Collector, Target]:
+        aws.write(folder, files)
+        return registry.collectors()["aws"], aws.recorded_target(folder, **options)
+
+    return build
+
+
 SETTINGS: dict[str, dict[str, Setting]] = {
+    "aws": {
+        "happy": _cloud(aws.account()),
+        "denied": _cloud(aws.denied(aws.account())),
+        "empty": _cloud(aws.nothing_in(aws.account())),
+        "broken": _cloud(dict.fromkeys(aws.account(), b"\xff{")),
+        "absent": _cloud({}),
+        "undated": _cloud(aws.account(), captured_at="yesterday"),
+    },
     "local": {
         "happy": _here(DEBIAN_LAPTOP),
         "recorded": _recorded(as_json(observe_all(DEBIAN_LAPTOP)).encode()),

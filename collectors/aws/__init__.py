@@ -1,0 +1,154 @@
+"""Collector ``aws``: one account of Amazon Web Services, read-only, bulk calls first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from collectors.aws import account, identity, network, storage, trail
+from collectors.aws.credential_report import CredentialReport
+from collectors.aws.look import Asked, Look, Settings, text
+from collectors.aws.operations import (
+    ALLOWED,
+    CALLER,
+    OF_LOG,
+    OF_SEGMENT,
+    OF_STORE,
+    PERMISSIONS,
+    PROMISED,
+    REGIONS,
+    SOURCES,
+)
+from collectors.aws.recording import Recording, captured_at
+from collectors.ports.aws import AwsPort
+from scanner.errors import Malformed, ReadError
+from scanner.model import Access, Gap, GapWhy, PlannedCall, Record, SourceIdentity, Target
+
+_REGIONAL = (*OF_SEGMENT, *OF_STORE, *OF_LOG, "Placement")
+_ACCOUNT_DIGITS = 12
+QUERIES = (
+    ("User", "IAM users: iam:GetAccountAuthorizationDetails, every page"),
+    ("Segment", "security groups: ec2:DescribeSecurityGroups, every page of every region"),
+    ("DataStore", "S3 buckets and EBS volumes: s3:ListBuckets, ec2:DescribeVolumes, every page of every region"),
+    ("LogSource", "trails: cloudtrail:DescribeTrails of every region"),
+    ("Account", "the account that answers: sts:GetCallerIdentity"),
+)
+
+
+def connect(access: Access) -> Asked:
+    """What answers for a target: its recording where it has captures, otherwise AWS."""
+    target = access.target
+    settings = Settings.of(target)
+    if target.captures is None:
+        return AwsPort(access, ALLOWED, home_region=settings.home_region)
+    implied = frozenset(source.call.permission for source in SOURCES if source.implied)
+    return Recording(access, target.captures, regions=settings.regions or (), implied=implied)
+
+
+class AwsCollector:
+    """Reads IAM, EC2, S3, EBS, KMS and CloudTrail of one account.
+
+    Options: ``home_region``, ``regions`` (a list; what it leaves out stays open), ``assume_role`` and ``external_id``,
+    ``category_tag``, ``zone_tag``, ``sensitive_tag`` (names of tags), ``captured_at`` (of a recording).
+    """
+
+    name = "aws"
+    version = "1"
+    permissions = PERMISSIONS
+
+    def __init__(self, connect: Callable[[Access], Asked] = connect) -> None:
+        self._connect = connect
+
+    def promises(self, target: Target) -> frozenset[str]:
+        """What the account can speak for, or the target's own shorter list."""
+        return PROMISED if target.promises is None else PROMISED & frozenset(target.promises)
+
+    def plan(self, target: Target) -> Iterator[PlannedCall]:
+        """One line per call; those of a region are made in each, those of an asset for each."""
+        if target.captures is not None:
+            yield PlannedCall(host="localhost", login="-", call=f"read *.json in {target.captures}")
+            return
+        promised = self.promises(target)
+        host = target.address or "amazonaws.com"
+        for source in SOURCES:
+            if promised & set(source.facts):
+                yield PlannedCall(host=host, login=target.credential or "ambient", call=source.call.permission)
+
+    def read(self, access: Access) -> Iterator[Record]:
+        """Facts, gaps and captures as they come, then one census per promised fact."""
+        target = access.target
+        promised = self.promises(target)
+        settings = Settings.of(target)
+        now: Callable[[], datetime] = access.now
+        if target.captures is not None:
+            made_at = captured_at(target)
+            if made_at is None:
+                detail = "the recording does not say when it was made; set options.captured_at, with its zone"
+                for fact in sorted(promised):
+                    yield Gap(fact=fact, why=GapWhy.MALFORMED, detail=detail)
+                return
+            recorded_at = made_at
+            now = lambda: recorded_at  # noqa: E731
+
+        look = Look(self._connect(access), promised=promised, settings=settings, now=now)
+        for record in _records(look):
+            yield from look.taken()
+            yield record
+        yield from look.taken()
+        yield from look.censuses(dict(QUERIES))
+
+
+def _records(look: Look) -> Iterator[Record]:
+    try:
+        caller = look.ask(CALLER)
+        look.account = text(caller, "Account")
+        if not (look.account.isdigit() and len(look.account) == _ACCOUNT_DIGITS):
+            raise Malformed(f"{look.account[:20]!r} is no account number")
+        parts = text(caller, "Arn").split(":")
+        look.partition = parts[1] if len(parts) > 1 and parts[1] else "aws"
+    except ReadError as error:
+        yield from look.lost(CALLER, error)
+        return
+    yield SourceIdentity(kind="aws_account", value=look.account)
+    yield SourceIdentity(kind="aws_caller", value=text(caller, "Arn"))
+    report: CredentialReport | None = None
+    if look.wants("User", "Credentials", "Activity", "Authenticators", "RootUser"):
+        for found in identity.report_of(look):
+            if isinstance(found, CredentialReport):
+                report = found
+            else:
+                yield found
+    yield from account.read(look, report)
+    yield from identity.read(look, report)
+    if look.wants(*_REGIONAL):
+        yield from _regions(look)
+        yield from network.read(look)
+        yield from storage.read(look)
+        yield from trail.read(look)
+
+
+def _regions(look: Look) -> Iterator[Gap]:
+    """Settle in which regions to look.
+
+    Three things that must not be mixed up: a region never opted into holds nothing and is left out; an empty list is
+    an answer that cannot be true; a region that refuses is asked, and each refusal is a gap of its own.
+    """
+    named = look.settings.regions
+    try:
+        listed = look.ask(REGIONS)["Regions"]
+        open_ones = sorted(text(one, "RegionName") for one in listed if text(one, "OptInStatus") != "not-opted-in")
+        if not open_ones:
+            raise Malformed("the list of regions is empty")
+    except ReadError as error:
+        yield from look.lost(REGIONS, error)
+        look.regions = named if named is not None else (look.settings.home_region,)
+        return
+    look.regions = tuple(open_ones) if named is None else named
+    left_out = sorted(set(open_ones) - set(look.regions))
+    if left_out:
+        detail = f"not looked at, by the target's option regions: {', '.join(left_out)}"
+        for fact in _REGIONAL:
+            yield from look.gap(fact, GapWhy.UNSEEN, detail)
+
+
+COLLECTOR = AwsCollector()

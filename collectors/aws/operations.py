@@ -1,0 +1,268 @@
+"""Every call that the collector may make, the right it takes, and the evidence that is lost without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from collectors.ports.aws import Operation
+from scanner.model import Permission
+
+OF_ACCOUNT = ("Account", "RootUser", "AccountAdministration")
+OF_USER = ("User", "Credentials", "Activity", "Authenticators", "Privilege")
+OF_SEGMENT = ("Segment", "SegmentPolicy", "PeerIsolation")
+OF_STORE = ("DataStore", "EncryptionAtRest")
+OF_LOG = ("LogSource", "LogDelivery", "LogForwarding")
+PROMISED = frozenset((*OF_ACCOUNT, *OF_USER, *OF_SEGMENT, *OF_STORE, *OF_LOG, "Placement"))
+
+
+@dataclass(frozen=True)
+class Source:
+    """One call and what it feeds: ``Fact`` where the row is lost without it, ``Fact.field`` where only the field is."""
+
+    call: Operation
+    why: str
+    feeds: tuple[str, ...]
+    implied: bool = False
+    """A recording may lack it: it starts something and tells nothing."""
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """Names of the fact types that it feeds."""
+        return tuple(dict.fromkeys(fed.partition(".")[0] for fed in self.feeds))
+
+
+CALLER = Source(
+    Operation("sts", "GetCallerIdentity"),
+    "says which account answers; every key begins with it",
+    tuple(sorted(PROMISED)),
+)
+DETAILS = Source(
+    Operation(
+        "iam",
+        "GetAccountAuthorizationDetails",
+        lists=("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"),
+        page_in="Marker",
+        page_out="Marker",
+        more="IsTruncated",
+        given={"MaxItems": 1000},
+    ),
+    "all users, groups, roles and policies in a few pages",
+    (*OF_USER, "AccountAdministration", "Placement"),
+)
+REPORT_START = Source(
+    Operation("iam", "GenerateCredentialReport"),
+    "has AWS write the credential report",
+    ("User.enabled", "Credentials", "Activity", "Authenticators", "RootUser.access_keys"),
+    implied=True,
+)
+REPORT = Source(
+    Operation("iam", "GetCredentialReport"),
+    "passwords, keys, second factors and last use of every user in one answer",
+    ("User.enabled", "Credentials", "Activity", "Authenticators", "RootUser.access_keys"),
+)
+SUMMARY = Source(
+    Operation("iam", "GetAccountSummary"),
+    "whether the root user has a second factor and keys",
+    ("RootUser.mfa", "RootUser.access_keys"),
+)
+VIRTUAL_DEVICES = Source(
+    Operation(
+        "iam",
+        "ListVirtualMFADevices",
+        lists=("VirtualMFADevices",),
+        page_in="Marker",
+        page_out="Marker",
+        more="IsTruncated",
+        given={"AssignmentStatus": "Assigned"},
+    ),
+    "whether the second factor of the root user is an application on a telephone",
+    ("RootUser.mfa",),
+)
+USER_DEVICES = Source(
+    Operation(
+        "iam",
+        "ListMFADevices",
+        lists=("MFADevices",),
+        page_in="Marker",
+        page_out="Marker",
+        more="IsTruncated",
+    ),
+    "kinds of second factors, asked only of users who have one",
+    ("Authenticators",),
+)
+SERVICE_CREDENTIALS = Source(
+    Operation(
+        "iam",
+        "ListServiceSpecificCredentials",
+        lists=("ServiceSpecificCredentials",),
+        page_in="Marker",
+        page_out="Marker",
+        more="IsTruncated",
+        given={"AllUsers": True},
+    ),
+    "keys of single services, which the credential report leaves out: without them nobody is known to be locked out",
+    ("User.enabled",),
+)
+ALIASES = Source(
+    Operation(
+        "iam",
+        "ListAccountAliases",
+        lists=("AccountAliases",),
+        page_in="Marker",
+        page_out="Marker",
+        more="IsTruncated",
+    ),
+    "name of the account",
+    ("Account.name",),
+)
+ORGANIZATION = Source(
+    Operation("organizations", "DescribeOrganization", none=frozenset({"AWSOrganizationsNotInUseException"})),
+    "whether policies of an organization may bind users beyond what the account shows",
+    ("Credentials.access_keys_need_mfa",),
+)
+REGIONS = Source(
+    Operation("ec2", "DescribeRegions", lists=("Regions",), given={"AllRegions": True}),
+    "in which regions to look, and which the account never opted into",
+    (*OF_SEGMENT, *OF_STORE, *OF_LOG, "Placement"),
+)
+GROUPS = Source(
+    Operation(
+        "ec2",
+        "DescribeSecurityGroups",
+        lists=("SecurityGroups",),
+        page_in="NextToken",
+        page_out="NextToken",
+        given={"MaxResults": 1000},
+    ),
+    "security groups and their rules",
+    (*OF_SEGMENT, "Placement"),
+)
+INTERFACES = Source(
+    Operation(
+        "ec2",
+        "DescribeNetworkInterfaces",
+        lists=("NetworkInterfaces",),
+        page_in="NextToken",
+        page_out="NextToken",
+        given={"MaxResults": 1000},
+    ),
+    "which security groups are bound to anything, and which hosts share one",
+    ("SegmentPolicy.applied", "PeerIsolation.peers", "PeerIsolation.means", "Placement.addresses"),
+)
+VOLUMES = Source(
+    Operation(
+        "ec2",
+        "DescribeVolumes",
+        lists=("Volumes",),
+        page_in="NextToken",
+        page_out="NextToken",
+        given={"MaxResults": 500},
+    ),
+    "block volumes and whether they are encrypted",
+    (*OF_STORE, "Placement"),
+)
+BUCKETS = Source(
+    Operation(
+        "s3",
+        "ListBuckets",
+        right="s3:ListAllMyBuckets",
+        lists=("Buckets",),
+        page_in="ContinuationToken",
+        page_out="ContinuationToken",
+    ),
+    "names of the buckets",
+    (*OF_STORE, "Placement"),
+)
+BUCKET_PLACE = Source(
+    Operation("s3", "GetBucketLocation"),
+    "in which region a bucket must be asked",
+    ("DataStore.sensitive", "EncryptionAtRest", "Placement.tags"),
+)
+BUCKET_ENCRYPTION = Source(
+    Operation(
+        "s3",
+        "GetBucketEncryption",
+        right="s3:GetEncryptionConfiguration",
+        none=frozenset({"ServerSideEncryptionConfigurationNotFoundError"}),
+    ),
+    "default encryption of a bucket and its key",
+    ("EncryptionAtRest",),
+)
+BUCKET_TAGS = Source(
+    Operation("s3", "GetBucketTagging", none=frozenset({"NoSuchTagSet"})),
+    "tags, by which systems select their buckets",
+    ("Placement.tags", "DataStore.sensitive"),
+)
+KEYS = Source(
+    Operation("kms", "ListKeys", lists=("Keys",), page_in="Marker", page_out="NextMarker", more="Truncated"),
+    "the keys of the account, to tell them from those of others",
+    ("EncryptionAtRest.key_holder", "EncryptionAtRest.rotation"),
+)
+KEY_ALIASES = Source(
+    Operation("kms", "ListAliases", lists=("Aliases",), page_in="Marker", page_out="NextMarker", more="Truncated"),
+    "which key a name stands for",
+    ("EncryptionAtRest.key_holder", "EncryptionAtRest.rotation"),
+)
+KEY = Source(
+    Operation("kms", "DescribeKey"),
+    "who manages a key",
+    ("EncryptionAtRest.key_holder", "EncryptionAtRest.rotation"),
+)
+KEY_ROTATION = Source(
+    Operation("kms", "GetKeyRotationStatus"), "whether a key is renewed by itself", ("EncryptionAtRest.rotation",)
+)
+TRAILS = Source(
+    Operation("cloudtrail", "DescribeTrails", lists=("trailList",), given={"includeShadowTrails": True}),
+    "the trails, those of other regions and of the organization included",
+    (*OF_LOG, "Placement"),
+)
+TRAIL_STATUS = Source(
+    Operation("cloudtrail", "GetTrailStatus"),
+    "when a trail last delivered",
+    ("LogDelivery.ever_arrived", "LogDelivery.last_arrived"),
+)
+TRAIL_EVENTS = Source(
+    Operation("cloudtrail", "GetEventSelectors"),
+    "which events a trail carries",
+    ("LogSource.pillar", "LogDelivery.carries"),
+)
+
+SOURCES: tuple[Source, ...] = (
+    CALLER,
+    DETAILS,
+    REPORT_START,
+    REPORT,
+    SUMMARY,
+    VIRTUAL_DEVICES,
+    USER_DEVICES,
+    SERVICE_CREDENTIALS,
+    ALIASES,
+    ORGANIZATION,
+    REGIONS,
+    GROUPS,
+    INTERFACES,
+    VOLUMES,
+    BUCKETS,
+    BUCKET_PLACE,
+    BUCKET_ENCRYPTION,
+    BUCKET_TAGS,
+    KEYS,
+    KEY_ALIASES,
+    KEY,
+    KEY_ROTATION,
+    TRAILS,
+    TRAIL_STATUS,
+    TRAIL_EVENTS,
+)
+ASSUME_ROLE = Operation("sts", "AssumeRole")
+ALLOWED: tuple[Operation, ...] = (*(source.call for source in SOURCES), ASSUME_ROLE)
+"""The whole list; the port refuses any other call."""
+
+PERMISSIONS: tuple[Permission, ...] = (
+    *(Permission(name=source.call.permission, why=source.why, facts=source.facts) for source in SOURCES),
+    Permission(
+        name=ASSUME_ROLE.permission,
+        why="only where options.assume_role names a role; on that role alone",
+        facts=tuple(sorted(PROMISED)),
+    ),
+)

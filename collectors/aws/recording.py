@@ -1,0 +1,137 @@
+"""Answers of AWS as files: how they are named and redacted, and how a folder of them is read in place of AWS."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from collectors.ports.aws import Answer, Operation
+from scanner.canonical import canonical_json
+from scanner.errors import (
+    AccessDenied,
+    LoginRefused,
+    Malformed,
+    ReadError,
+    Truncated,
+    Unreachable,
+    Unsupported,
+)
+from scanner.model import Access, Capture, Target
+
+LARGEST = 512 * 1024 * 1024
+LOST = "ztgrade_lost"
+NONE = "ztgrade_none"
+_KEY_ID = re.compile(rb"\b((?:AKIA|ASIA)[A-Z0-9]{2})[A-Z0-9]{8,}([A-Z0-9]{4})\b")
+_SHARED = frozenset({"sts:externalid", "aws:referer"})
+"""Condition keys whose values serve as passwords."""
+_SEEDS = frozenset({"Base32StringSeed", "QRCodePNG", "ServicePassword", "ServiceCredentialSecret", "SecretAccessKey"})
+_ERRORS = {kind.__name__: kind for kind in (AccessDenied, LoginRefused, Malformed, Truncated, Unreachable, Unsupported)}
+
+
+def file_name(operation: Operation, region: str, parameters: Mapping[str, Any]) -> str:
+    """Such as ``describe-volumes.us-east-1.json`` or ``get-bucket-tagging.my-bucket.json``."""
+    parts = [operation.file]
+    if region and operation.service != "s3":
+        parts.append(region)
+    parts += [quote(str(value), safe="") for value in parameters.values()]
+    return ".".join(parts) + ".json"
+
+
+def recorded(
+    operation: Operation, region: str, parameters: Mapping[str, Any], answer: Answer | ReadError | None
+) -> Capture:
+    """What was answered, as the AWS CLI prints it, without secrets; losses and "there is none" are kept too."""
+    content: Any
+    match answer:
+        case ReadError():
+            content = {LOST: {"error": type(answer).__name__, "detail": str(answer)}}
+        case None:
+            content = {NONE: True}
+        case _:
+            content = _without_secrets(answer)
+    raw = _KEY_ID.sub(rb"\1...\2", canonical_json(content))
+    return Capture(name=file_name(operation, region, parameters), media_type="application/json", content=raw)
+
+
+class Recording:
+    """A folder of answers; a call without a file is a loss, never "none"."""
+
+    def __init__(self, access: Access, folder: Path, *, regions: tuple[str, ...], implied: frozenset[str]) -> None:
+        self._access = access
+        self._folder = folder
+        self._regions = regions
+        self._implied = implied
+
+    def ask(self, operation: Operation, region: str = "", **parameters: Any) -> Answer | None:
+        """The recorded answer; raises the recorded loss, and Unreachable where nothing was recorded."""
+        names = [file_name(operation, region, parameters)]
+        if region and self._regions == (region,):
+            names.append(file_name(operation, "", parameters))
+        if operation.permission in self._implied and not any((self._folder / name).exists() for name in names):
+            return {"State": "COMPLETE"}
+        content = self._read(names)
+        if content.get(NONE) is True:
+            return None
+        if isinstance(lost := content.get(LOST), dict):
+            kind = _ERRORS.get(str(lost.get("error")), Unreachable)
+            raise kind(str(lost.get("detail")))
+        # With --max-items or --no-paginate the CLI itself leaves the rest out.
+        paged = {"NextToken", operation.page_out} - {""}
+        if (operation.more and content.get(operation.more)) or any(content.get(token) for token in paged):
+            raise Truncated(f"{names[0]}: not all pages were recorded")
+        for name in operation.lists:
+            if not isinstance(content.get(name), list):
+                raise Malformed(f"{names[0]}: it has no list {name}")
+        return content
+
+    def _read(self, names: list[str]) -> dict[str, Any]:
+        for name in names:
+            path = self._folder / name
+            try:
+                with self._access.call(lambda path=path: path.open("rb")) as stream:  # type: ignore[misc]
+                    raw = stream.read(LARGEST + 1)
+            except FileNotFoundError:
+                continue
+            except PermissionError as error:
+                raise AccessDenied(f"{name}: {error.strerror}") from error
+            except OSError as error:
+                raise Unreachable(f"{name}: {error.strerror}") from error
+            if len(raw) > LARGEST:
+                raise Malformed(f"{name} is larger than {LARGEST} bytes")
+            try:
+                content = json.loads(raw.decode("utf-8-sig"))
+            except (ValueError, RecursionError) as error:
+                raise Malformed(f"{name}: not JSON: {error}") from error
+            if not isinstance(content, dict):
+                raise Malformed(f"{name}: expected a JSON object")
+            return content
+        raise Unreachable(f"{names[0]}: nothing was recorded")
+
+
+def captured_at(target: Target) -> datetime | None:
+    """When the recording was made, by the option ``captured_at``; None where it does not say, or without a zone."""
+    given = target.options.get("captured_at")
+    if isinstance(given, str):
+        try:
+            given = datetime.fromisoformat(given)
+        except ValueError:
+            return None
+    return given.astimezone(UTC) if isinstance(given, datetime) and given.tzinfo is not None else None
+
+
+def _without_secrets(value: Any, inside: str = "") -> Any:
+    match value:
+        case Mapping():
+            return {
+                key: "[redacted]" if key in _SEEDS else _without_secrets(item, str(key)) for key, item in value.items()
+            }
+        case list() | tuple():
+            return [_without_secrets(item, inside) for item in value]
+        case str() if inside.lower() in _SHARED:
+            return "[redacted]"
+    return value

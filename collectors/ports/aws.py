@@ -1,0 +1,251 @@
+"""Speaks to AWS with boto3: one call at a time, page by page, and only calls of a list given beforehand."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from collectors.ports.aws_errors import Expired, code_of, from_answer, from_library
+from scanner.errors import (
+    AccessDenied,
+    EngineError,
+    LoginRefused,
+    Malformed,
+    SecretUnavailable,
+    Truncated,
+    Unreachable,
+)
+from scanner.model import Access
+
+MOST_PAGES = 100_000
+CONNECT_SECONDS = 10
+READ_SECONDS = 60
+CLIENTS_KEPT = 6
+"""Clients kept open; each holds the model of a whole service."""
+
+Answer = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One call of the AWS API: how it is paged, which answers mean "there is none", and which right it takes."""
+
+    service: str
+    """Name of the service as boto3 has it."""
+    name: str
+    right: str = ""
+    """IAM action, where it is not ``service:name``."""
+    lists: tuple[str, ...] = ()
+    """Keys of the answer that hold lists, joined over all pages; each must be there."""
+    page_in: str = ""
+    page_out: str = ""
+    more: str = ""
+    """Key of the answer that says that there are more pages."""
+    none: frozenset[str] = frozenset()
+    """Error codes by which AWS says that nothing of the kind exists."""
+    given: Mapping[str, Any] = field(default_factory=dict)
+    """Parameters that are always sent."""
+
+    @property
+    def permission(self) -> str:
+        """The IAM action that it takes."""
+        return self.right or f"{self.service}:{self.name}"
+
+    @property
+    def file(self) -> str:
+        """Its name as the AWS CLI has it, such as ``describe-volumes``."""
+        return xform_name(self.name, "-")
+
+
+class AwsPort:
+    """Sends calls under the restraint of ``access``; answers are plain JSON values, times as RFC 3339 text in UTC.
+
+    Retries of the library are off: throttled calls are repeated by ``access.call``, which knows the target's time and
+    the stop file; a lost connection is tried once more, for every call here only reads.
+    """
+
+    def __init__(self, access: Access, allowed: Iterable[Operation], *, home_region: str) -> None:
+        self._access = access
+        self._allowed = frozenset((operation.service, operation.name) for operation in allowed)
+        self._home = home_region
+        self._session: Any = None
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._renewed = False
+        self._proven = False
+        self.sent: Counter[str] = Counter()
+        """Requests sent, by ``service:Operation``."""
+
+    def ask(self, operation: Operation, region: str = "", **parameters: Any) -> Answer | None:
+        """The whole answer, every page of it, or None where AWS says that there is none; raises ReadError."""
+        asked = {**operation.given, **parameters}
+        whole: dict[str, Any] = {}
+        for number in range(1, MOST_PAGES + 1):
+            page = self._page(operation, region or self._home, asked)
+            if page is None:
+                return None
+            for name in operation.lists:
+                if not isinstance(page.get(name), list):
+                    raise Malformed(f"page {number} of the answer has no list {name}")
+            whole = {**page, **{name: [*whole.get(name, ()), *page[name]] for name in operation.lists}}
+            token = page.get(operation.page_out) if operation.page_out else None
+            if operation.more and page.get(operation.more) and not token:
+                raise Truncated(f"page {number} says that there are more, and not where they begin")
+            if not token:
+                return {key: value for key, value in whole.items() if key != operation.page_out}
+            if token == asked.get(operation.page_in):
+                raise Truncated(f"page {number} leads to itself")
+            asked[operation.page_in] = token
+        raise Truncated(f"there are more than {MOST_PAGES} pages")
+
+    def _page(self, operation: Operation, region: str, asked: Mapping[str, Any]) -> dict[str, Any] | None:
+        try:
+            return self._tried(operation, region, asked)
+        except Expired as expired:
+            if self._renewed:
+                raise AccessDenied(str(expired)) from expired
+            self._renewed = True
+            self._session = None
+            self._clients = {}
+            return self._tried(operation, region, asked)
+        except Unreachable:
+            if not self._proven:
+                raise
+            return self._tried(operation, region, asked)
+
+    def _tried(self, operation: Operation, region: str, asked: Mapping[str, Any]) -> dict[str, Any] | None:
+        def attempt() -> dict[str, Any] | None:
+            return self._exchanged(operation, region, asked)
+
+        answer = self._access.call(attempt) if self._proven else self._access.login(attempt)
+        self._proven = True
+        return answer
+
+    def _exchanged(self, operation: Operation, region: str, asked: Mapping[str, Any]) -> dict[str, Any] | None:
+        try:
+            client = self._client(operation.service, region)
+            answer = getattr(client, xform_name(operation.name))(**asked)
+        except ClientError as error:
+            if code_of(error) in operation.none:
+                return None
+            translated = from_answer(error)
+            if isinstance(translated, LoginRefused) and self._proven and region != self._home:
+                # A region that is not opted into says so of a credential that is good everywhere else.
+                raise AccessDenied(f"not accepted in this region: {translated}") from error
+            raise translated from error
+        except BotoCoreError as error:
+            raise from_library(error) from error
+        except (ResponseParserError, ValueError, TypeError, AttributeError, LookupError) as error:
+            # The parsers of the library meet hostile or broken answers with whatever Python raises.
+            raise Malformed(f"an answer that cannot be parsed ({type(error).__name__}: {str(error)[:200]})") from error
+        answer.pop("ResponseMetadata", None)
+        plain: dict[str, Any] = _plain(answer)
+        return plain
+
+    def _client(self, service: str, region: str) -> Any:
+        key = (service, region)
+        if key not in self._clients:
+            if self._session is None:
+                self._session = self._opened()
+            while len(self._clients) >= CLIENTS_KEPT:
+                self._clients.pop(next(iter(self._clients))).close()
+            self._clients[key] = self._new_client(self._session, service, region)
+        return self._clients[key]
+
+    def _opened(self) -> Any:
+        """A session with the target's credential, or with that of the role it names, already assumed."""
+        secrets: Any = self._secrets()
+        session = self._watched(boto3.session.Session(**secrets))
+        role = self._access.target.options.get("assume_role")
+        if not isinstance(role, str):
+            return session
+        asked = {"RoleArn": role, "RoleSessionName": "ztgrade"}
+        if isinstance(external := self._access.target.options.get("external_id"), str):
+            asked["ExternalId"] = external
+        given = self._new_client(session, "sts", self._home).assume_role(**asked)["Credentials"]
+        return self._watched(
+            boto3.session.Session(
+                aws_access_key_id=given["AccessKeyId"],
+                aws_secret_access_key=given["SecretAccessKey"],
+                aws_session_token=given["SessionToken"],
+            )
+        )
+
+    def _secrets(self) -> dict[str, str]:
+        """Key of the target's credential: the account name is its id, or the secret is what ``aws sts`` printed."""
+        if self._access.target.credential is None:
+            return {}
+        secret = self._access.secret().strip()
+        if not secret.startswith("{"):
+            user = self._access.user()
+            if not user:
+                raise SecretUnavailable(
+                    f"credential {self._access.target.credential!r} has no user; set it to the access key id"
+                )
+            return {"aws_access_key_id": user, "aws_secret_access_key": secret}
+        try:
+            given = json.loads(secret)
+            given = given.get("Credentials", given)
+            keys = {
+                "aws_access_key_id": str(given["AccessKeyId"]),
+                "aws_secret_access_key": str(given["SecretAccessKey"]),
+            }
+        except (ValueError, KeyError, TypeError, AttributeError):
+            name = self._access.target.credential
+            raise SecretUnavailable(
+                f"credential {name!r} is no JSON with AccessKeyId and SecretAccessKey, as aws sts prints it"
+            ) from None
+        if token := given.get("SessionToken"):
+            keys["aws_session_token"] = str(token)
+        return keys
+
+    def _watched(self, session: Any) -> Any:
+        session.events.register("before-call", self._guard)
+        return session
+
+    def _guard(self, model: Any, **_: Any) -> None:
+        """Let nothing through that is not on the list, whoever asks, parts of the library included."""
+        name = (str(model.service_model.service_name), str(model.name))
+        if name not in self._allowed:
+            raise EngineError(f"the call {':'.join(name)} is not on the list of calls that may be made")
+        self.sent[":".join(name)] += 1
+
+    def _new_client(self, session: Any, service: str, region: str) -> Any:
+        address = self._access.target.address or None
+        settings: dict[str, Any] = {
+            "connect_timeout": CONNECT_SECONDS,
+            "read_timeout": min(READ_SECONDS, self._access.target.timeout_seconds),
+            "retries": {"total_max_attempts": 1, "mode": "standard"},
+            "s3": {"addressing_style": "path"} if address else None,
+            "ignore_configured_endpoint_urls": True,
+            "max_pool_connections": 2,
+            "user_agent_extra": "ztgrade",
+        }
+        return session.client(service, region_name=region, endpoint_url=address, config=Config(**settings))
+
+
+def _plain(value: Any) -> Any:
+    """JSON values: times as RFC 3339 in UTC, bytes in Base64, as the AWS CLI prints them."""
+    match value:
+        case Mapping():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case datetime():
+            aware = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+            return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case bytes() | bytearray():
+            return base64.b64encode(value).decode()
+        case None | str() | bool() | int() | float():
+            return value
+    raise Malformed(f"a {type(value).__name__} stands in the answer")

@@ -1,0 +1,234 @@
+"""A small account as the AWS CLI prints it, written by hand, and folders of such files to read."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+from scanner.model import Target
+from tests.collectors.aws.lab import ACCOUNT, EVERYTHING, NEEDS_SECOND_FACTOR
+
+REGION = "ap-northeast-1"
+KEY = "1234abcd-12ab-34cd-56ef-1234567890ab"
+CAPTURED_AT = "2026-11-20T01:00:00Z"
+TRAIL = f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/whole"
+COLUMNS = (
+    "user,arn,user_creation_time,password_enabled,password_last_used,password_last_changed,password_next_rotation,"
+    "mfa_active,access_key_1_active,access_key_1_last_rotated,access_key_1_last_used_date,access_key_1_last_used_region,"
+    "access_key_1_last_used_service,access_key_2_active,access_key_2_last_rotated,access_key_2_last_used_date,"
+    "access_key_2_last_used_region,access_key_2_last_used_service,cert_1_active,cert_1_last_rotated,cert_2_active,"
+    "cert_2_last_rotated"
+).split(",")
+
+
+def report(*lines: dict[str, str], root: dict[str, str] | None = None) -> dict[str, Any]:
+    """An answer to GetCredentialReport; cells not given are those of somebody with nothing."""
+    nothing = {
+        **dict.fromkeys(COLUMNS, "N/A"),
+        "user_creation_time": "2024-03-01T00:00:00+00:00",
+        "password_enabled": "false",
+        "mfa_active": "false",
+        "access_key_1_active": "false",
+        "access_key_2_active": "false",
+        "cert_1_active": "false",
+        "cert_2_active": "false",
+    }
+    owner = {"user": "<root_account>", "arn": f"arn:aws:iam::{ACCOUNT}:root", "password_enabled": "not_supported"}
+    rows = [{**nothing, **owner, "mfa_active": "true", **(root or {})}, *({**nothing, **line} for line in lines)]
+    text = "\n".join([",".join(COLUMNS), *(",".join(row[column] for column in COLUMNS) for row in rows)])
+    return {
+        "Content": base64.b64encode(text.encode()).decode(),
+        "ReportFormat": "text/csv",
+        "GeneratedTime": "2026-11-20T00:30:00+00:00",
+    }
+
+
+def person(name: str, **changes: Any) -> dict[str, Any]:
+    """One entry of UserDetailList."""
+    return {
+        "Path": "/",
+        "UserName": name,
+        "UserId": f"AIDA{name.upper()}",
+        "Arn": f"arn:aws:iam::{ACCOUNT}:user/{name}",
+        "CreateDate": "2024-03-01T00:00:00+00:00",
+        "GroupList": [],
+        "AttachedManagedPolicies": [],
+        "Tags": [],
+        **changes,
+    }
+
+
+def line(name: str, **cells: str) -> dict[str, str]:
+    """One row of the credential report."""
+    return {"user": name, "arn": f"arn:aws:iam::{ACCOUNT}:user/{name}", **cells}
+
+
+def account() -> dict[str, Any]:
+    """Files by name: two users, a root user with a hardware factor, two groups, a bucket, a volume, a key, a trail."""
+    files: dict[str, Any] = {
+        "get-caller-identity": {"UserId": "x", "Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/reader"},
+        "get-account-authorization-details": {
+            "UserDetailList": [
+                person(
+                    "chang",
+                    Tags=[{"Key": "category", "Value": "person"}],
+                    GroupList=["administrators"],
+                    UserPolicyList=[{"PolicyName": "mfa", "PolicyDocument": NEEDS_SECOND_FACTOR}],
+                ),
+                person("robot", Tags=[{"Key": "category", "Value": "service"}]),
+            ],
+            "GroupDetailList": [
+                {
+                    "GroupName": "administrators",
+                    "AttachedManagedPolicies": [],
+                    "GroupPolicyList": [{"PolicyName": "all", "PolicyDocument": EVERYTHING}],
+                }
+            ],
+            "RoleDetailList": [],
+            "Policies": [],
+            "IsTruncated": False,
+        },
+        "get-credential-report": report(
+            line(
+                "chang",
+                password_enabled="true",
+                password_last_used="2026-11-19T08:00:00+00:00",
+                password_next_rotation="2026-12-19T08:00:00+00:00",
+                mfa_active="true",
+            ),
+            line("robot", access_key_1_active="true", access_key_1_last_rotated="2026-10-01T00:00:00+00:00"),
+        ),
+        "get-account-summary": {"SummaryMap": {"AccountMFAEnabled": 1, "AccountAccessKeysPresent": 0}},
+        "list-virtual-mfa-devices": {"VirtualMFADevices": []},
+        "list-mfa-devices.chang": {
+            "MFADevices": [{"UserName": "chang", "SerialNumber": f"arn:aws:iam::{ACCOUNT}:u2f/user/chang/k-1"}]
+        },
+        "list-service-specific-credentials": {"ServiceSpecificCredentials": []},
+        "list-account-aliases": {"AccountAliases": ["lab-bank"]},
+        "describe-organization": {"ztgrade_none": True},
+        "describe-regions": {
+            "Regions": [
+                {"RegionName": REGION, "OptInStatus": "opt-in-not-required"},
+                {"RegionName": "af-south-1", "OptInStatus": "not-opted-in"},
+            ]
+        },
+        f"describe-security-groups.{REGION}": {
+            "SecurityGroups": [
+                group("sg-1", "web", permit("tcp", 443, ranges=["0.0.0.0/0"])),
+                group("sg-2", "inner", permit("-1", groups=["sg-2"])),
+            ]
+        },
+        f"describe-network-interfaces.{REGION}": {
+            "NetworkInterfaces": [interface("eni-1", "10.0.0.5", "sg-2"), interface("eni-2", "10.0.0.6", "sg-2")]
+        },
+        f"describe-volumes.{REGION}": {
+            "Volumes": [
+                {
+                    "VolumeId": "vol-1",
+                    "Encrypted": True,
+                    "KmsKeyId": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{KEY}",
+                    "Tags": [],
+                }
+            ]
+        },
+        "list-buckets": {"Buckets": [{"Name": "ledger", "CreationDate": "2025-01-01T00:00:00+00:00"}]},
+        "get-bucket-location.ledger": {"LocationConstraint": REGION},
+        "get-bucket-encryption.ledger": {
+            "ServerSideEncryptionConfiguration": {
+                "Rules": [
+                    {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "alias/data"}}
+                ]
+            }
+        },
+        "get-bucket-tagging.ledger": {"TagSet": [{"Key": "sensitive", "Value": "true"}]},
+        f"list-keys.{REGION}": {"Keys": [{"KeyId": KEY, "KeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{KEY}"}]},
+        f"list-aliases.{REGION}": {"Aliases": [{"AliasName": "alias/data", "TargetKeyId": KEY}]},
+        f"describe-key.{REGION}.{KEY}": {"KeyMetadata": {"KeyId": KEY, "KeyManager": "CUSTOMER"}},
+        f"get-key-rotation-status.{REGION}.{KEY}": {"KeyRotationEnabled": True},
+        f"describe-trails.{REGION}": {
+            "trailList": [
+                {
+                    "Name": "whole",
+                    "TrailARN": TRAIL,
+                    "HomeRegion": REGION,
+                    "S3BucketName": "logs",
+                    "IncludeGlobalServiceEvents": True,
+                }
+            ]
+        },
+        f"get-trail-status.{REGION}.{TRAIL.replace(':', '%3A').replace('/', '%2F')}": {
+            "IsLogging": True,
+            "LatestDeliveryTime": "2026-11-20T00:55:00+00:00",
+        },
+        f"get-event-selectors.{REGION}.{TRAIL.replace(':', '%3A').replace('/', '%2F')}": {
+            "EventSelectors": [{"ReadWriteType": "All", "IncludeManagementEvents": True, "DataResources": []}]
+        },
+    }
+    return {f"{name}.json": copy.deepcopy(content) for name, content in files.items()}
+
+
+def group(name: str, title: str, *permits: dict[str, Any]) -> dict[str, Any]:
+    """One security group."""
+    return {"GroupId": name, "GroupName": title, "IpPermissions": list(permits), "Tags": []}
+
+
+def permit(
+    protocol: str,
+    port: int | None = None,
+    *,
+    ranges: list[str] | None = None,
+    groups: list[str] | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """One inbound rule."""
+    return {
+        "IpProtocol": protocol,
+        **({} if port is None else {"FromPort": port, "ToPort": port}),
+        "IpRanges": [{"CidrIp": one} for one in ranges or ()],
+        "UserIdGroupPairs": [{"GroupId": one} for one in groups or ()],
+        **more,
+    }
+
+
+def interface(name: str, address: str, *groups: str) -> dict[str, Any]:
+    """One network interface."""
+    return {
+        "NetworkInterfaceId": name,
+        "PrivateIpAddress": address,
+        "PrivateIpAddresses": [{"PrivateIpAddress": address}],
+        "Groups": [{"GroupId": one} for one in groups],
+    }
+
+
+def write(folder: Path, files: dict[str, Any]) -> None:
+    """Write files into a folder; bytes as they are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+
+
+def recorded_target(folder: Path, **options: Any) -> Target:
+    """A recording as a target."""
+    given = {"captured_at": CAPTURED_AT, "category_tag": "category", "sensitive_tag": "sensitive", **options}
+    return Target(name="cloud", collector="aws", source="cloud", captures=folder, options=given)
+
+
+def nothing_in(files: dict[str, Any]) -> dict[str, Any]:
+    """The same account with every listing empty but the regions."""
+    emptied = copy.deepcopy(files)
+    for name, content in emptied.items():
+        if not name.startswith("describe-regions"):
+            for key, value in content.items():
+                if isinstance(value, list):
+                    content[key] = []
+    emptied["get-credential-report.json"] = report()
+    return emptied
+
+
+def denied(files: dict[str, Any]) -> dict[str, Any]:
+    """The same account where every call but the first is refused."""
+    refusal = {"ztgrade_lost": {"error": "AccessDenied", "detail": "AccessDenied: no right"}}
+    return {name: content if name.startswith("get-caller") else refusal for name, content in files.items()}
