@@ -28,6 +28,8 @@ COMMANDS = {
     "key": "sealing:key",
     "sign": "sealing:sign",
     "list": "listing:list_",
+    "permissions": "permitting:permissions",
+    "schedule": "scheduling:schedule",
 }
 """Command to ``module:attribute`` below ``scanner.commands``."""
 

@@ -1,0 +1,97 @@
+"""Least privilege of a collector: what it asks for, what is lost without it, and what it must never be given."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from scanner.errors import EngineError
+from scanner.model import Collector
+
+NEVER_ASK: Mapping[str, tuple[str, ...]] = {
+    "ad": (
+        "ms-Mcs-AdmPwd",
+        "msDS-ExecuteScriptPassword",
+        "msDS-ManagedPassword",
+        "msFVE-KeyPackage",
+        "msFVE-RecoveryPassword",
+        "msLAPS-EncryptedDSRMPassword",
+        "msLAPS-EncryptedDSRMPasswordHistory",
+        "msLAPS-EncryptedPassword",
+        "msLAPS-EncryptedPasswordHistory",
+        "msLAPS-Password",
+        "msPKIAccountCredentials",
+        "msPKIDPAPIMasterKeys",
+        "supplementalCredentials",
+        "trustAuthIncoming",
+        "trustAuthOutgoing",
+        "unicodePwd",
+        "unixUserPassword",
+        "userPassword",
+    ),
+    "aws": (
+        "athena:GetQueryResults",
+        "dynamodb:BatchGetItem",
+        "dynamodb:GetItem",
+        "dynamodb:GetRecords",
+        "dynamodb:PartiQLSelect",
+        "dynamodb:Query",
+        "dynamodb:Scan",
+        "ebs:GetSnapshotBlock",
+        "ec2:GetPasswordData",
+        "iam:CreateAccessKey",
+        "kinesis:GetRecords",
+        "kms:Decrypt",  # also what SecureString parameters of ssm:GetParameter* need
+        "lambda:GetFunction",
+        "rds-data:ExecuteStatement",
+        "redshift-data:GetStatementResult",
+        "s3:GetObject*",
+        "secretsmanager:BatchGetSecretValue",
+        "secretsmanager:GetSecretValue",
+        "sqs:ReceiveMessage",
+        "ssm:GetParameter*",
+    ),
+}
+"""What a collector of this name never asks for, whatever the right allows: secrets, and the contents of data stores."""
+
+NEVER_CALLED = {"ad": "attributes never requested", "aws": "actions denied whatever else allows them"}
+"""What the entries of ``NEVER_ASK`` are, by collector."""
+
+_ACTION = re.compile(r"[a-z][a-z0-9-]*:[A-Z][A-Za-z0-9]*")
+
+
+def never_asked(collector: Collector) -> tuple[str, ...]:
+    """What a collector never asks for, sorted: what its name says, and what its own ``never_ask`` adds."""
+    own = getattr(collector, "never_ask", ())
+    if not isinstance(own, tuple) or not all(isinstance(each, str) and each for each in own):
+        raise EngineError(f"collector {collector.name!r}: never_ask must be a tuple of texts")
+    return tuple(sorted({*own, *NEVER_ASK.get(collector.name, ())}, key=str.lower))
+
+
+def iam_policy(collector: Collector) -> dict[str, Any] | None:
+    """The IAM policy of a collector that reads AWS: its actions allowed, the never-ask list denied; None for others.
+
+    Raises EngineError where a right is no IAM action or is one that is denied.
+    """
+    if collector.name != "aws":
+        return None
+    actions = sorted({permission.name for permission in collector.permissions})
+    denied = never_asked(collector)
+    problems = [f"{name!r} is no IAM action" for name in actions if not _ACTION.fullmatch(name)]
+    problems += [f"{name!r} is asked for and denied" for name in actions if _any_matches(denied, name)]
+    if problems:
+        raise EngineError("\n".join(f"collector {collector.name!r}: {problem}" for problem in problems))
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Sid": "WhatIsRead", "Effect": "Allow", "Action": actions, "Resource": "*"},
+            {"Sid": "WhatIsNeverAskedFor", "Effect": "Deny", "Action": list(denied), "Resource": "*"},
+        ],
+    }
+
+
+def _any_matches(patterns: Iterable[str], name: str) -> bool:
+    """Whether a pattern of IAM (``*`` for any text, upper and lower case alike) takes in the name."""
+    return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns)
