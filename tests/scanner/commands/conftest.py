@@ -1,7 +1,10 @@
-"""The lab bank, collected and assessed once for every test of the command line."""
+"""The lab bank, collected and graded once for every test of the command line."""
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,19 +14,17 @@ import pytest
 
 from scanner.assess import Graded
 from scanner.commands.explaining import graded_again
-from scanner.demo.description import read_description
-from tests.scanner.commands.stage import Institution, parsed, sign_in, user, ztgrade
-from tests.scanner.lab import collected
+from tests.scanner.commands.stage import Institution, sign_in, user, ztgrade
 
 
 @dataclass(frozen=True)
 class Bank:
-    """The lab bank on disk with one assessment in its store; tests only read it."""
+    """The lab bank on disk, graded under both baselines; tests only read it."""
 
     estate: Path
     store: Path
     assessment: Mapping[str, Any]
-    """As ``assess --json`` printed it."""
+    """As it was printed."""
 
     @property
     def path(self) -> Path:
@@ -33,14 +34,17 @@ class Bank:
 
 @pytest.fixture(scope="session")
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
-    folder = tmp_path_factory.mktemp("bank")
-    collected(folder)
-    estate, store = folder / "bank/estate.toml", folder / "store"
-    as_of = read_description().as_of
-    options = ["--estate", estate, "--store", store, "--as-of", as_of, "--beside", "none", "--fail-on", "never"]
-    result = ztgrade("assess", "--json", *options)
-    assert (result.exit_code, result.stderr) == (0, "")
-    return Bank(estate, store, parsed(result))
+    """What ``ztgrade demo --bank --json`` made; once for all processes that run these tests."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    output, printed = shared / "demo", shared / "demo.json"
+    with (shared / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not printed.exists():
+            result = ztgrade("demo", "--bank", "--json", "--output", output)
+            assert (result.exit_code, result.stderr) == (0, "")
+            printed.write_text(result.stdout, encoding="utf-8")
+    return Bank(output / "lab-bank/estate.toml", output / "lab-bank-store", json.loads(printed.read_text("utf-8")))
 
 
 @pytest.fixture(scope="session")

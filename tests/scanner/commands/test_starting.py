@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from scanner.demo.description import read_description
+from scanner.errors import UsageError
 from tests.scanner.commands.conftest import Bank
 from tests.scanner.commands.stage import parsed, ztgrade
 
@@ -32,17 +34,25 @@ def test_after_init_plan_scan_and_report_work_in_that_directory(
     assert ztgrade("init").exit_code == 2, "what exists is left as it is"
 
 
-def test_demo_grades_the_bank_and_writes_both_reports(tmp_path: Path, bank: Bank) -> None:
-    output = tmp_path / "out"
-    result = ztgrade("demo", "--bank", "--json", "--output", output)
-    assert (result.exit_code, result.stderr) == (0, "")
-    graded = parsed(result)
-    assert graded["as_of"] == bank.assessment["as_of"]
-    assert graded["headline"] == bank.assessment["headline"]
-    assert [grade["floor"] for grade in graded["grades"]] == [grade["floor"] for grade in bank.assessment["grades"]]
+def test_demo_grades_the_bank_and_writes_both_reports(bank: Bank) -> None:
+    result = bank.assessment
+    assert (result["institution"], result["as_of"]) == ("lab-bank", read_description().as_of)
+    assert {grade["floor"] for grade in result["grades"]} == {"none", "I", "II", "III", "IV"}
+    assert result["errors"] == []
+    output = bank.store.parent
     assert sorted(place.name for place in output.glob("*.html")) == ["lab-bank.en.html", "lab-bank.zh-TW.html"]
-    listed = json.loads(ztgrade("list", "assessments", "--store", output / "lab-bank-store", "--json").stdout)
-    assert [row["baseline"] for row in listed["assessments"]] == ["fsc-2024-strict", "fsc-2024"]
+    assert all(place.stat().st_size > 100_000 for place in output.glob("*.html"))
+
+
+def test_demo_makes_its_own_folder_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise UsageError("far enough")
+
+    monkeypatch.setattr("scanner.commands.starting._bank", broken)
+    assert ztgrade("demo", "--bank", "--output", tmp_path / "out").exit_code == 2
+    (tmp_path / "out" / "left over").touch()
+    assert ztgrade("demo", "--bank", "--output", tmp_path / "out").exit_code == 2
+    assert [place.name for place in (tmp_path / "out").iterdir()] == [".ztgrade-demo"]
 
 
 def test_demo_touches_no_folder_that_is_not_its_own(tmp_path: Path) -> None:
