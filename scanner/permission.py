@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from scanner.errors import EngineError
+from scanner.errors import EngineError, UsageError
 from scanner.model import Collector
 
 NEVER_ASK: Mapping[str, tuple[str, ...]] = {
@@ -41,7 +41,6 @@ NEVER_ASK: Mapping[str, tuple[str, ...]] = {
         "dynamodb:Scan",
         "ebs:GetSnapshotBlock",
         "ec2:GetPasswordData",
-        "iam:CreateAccessKey",
         "kinesis:GetRecords",
         "kms:Decrypt",  # also what SecureString parameters of ssm:GetParameter* need
         "lambda:GetFunction",
@@ -59,6 +58,8 @@ NEVER_ASK: Mapping[str, tuple[str, ...]] = {
 NEVER_CALLED = {"ad": "attributes never requested", "aws": "actions denied whatever else allows them"}
 """What the entries of ``NEVER_ASK`` are, by collector."""
 
+ASSUME = "sts:AssumeRole"
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,576}", re.ASCII)
 _ACTION = re.compile(r"[a-z][a-z0-9-]*:[A-Z][A-Za-z0-9]*")
 
 
@@ -70,12 +71,16 @@ def never_asked(collector: Collector) -> tuple[str, ...]:
     return tuple(sorted({*own, *NEVER_ASK.get(collector.name, ())}, key=str.lower))
 
 
-def iam_policy(collector: Collector) -> dict[str, Any] | None:
+def iam_policy(collector: Collector, roles: Sequence[str] = ()) -> dict[str, Any] | None:
     """The IAM policy of a collector that reads AWS: its actions allowed, the never-ask list denied; None for others.
 
-    Raises EngineError where a right is no IAM action or is one that is denied.
+    To assume roles is allowed on the ARNs of ``roles`` alone, and not at all where none is given: a right to assume any
+    role would be every right that any role has. Raises UsageError where one is no ARN of a role, or where the collector
+    reads no AWS or assumes none, EngineError where a right is no IAM action or is one that is denied.
     """
     if collector.name != "aws":
+        if roles:
+            raise UsageError(f"collector {collector.name!r} assumes no roles; leave --role out")
         return None
     actions = sorted({permission.name for permission in collector.permissions})
     denied = never_asked(collector)
@@ -83,13 +88,18 @@ def iam_policy(collector: Collector) -> dict[str, Any] | None:
     problems += [f"{name!r} is asked for and denied" for name in actions if _any_matches(denied, name)]
     if problems:
         raise EngineError("\n".join(f"collector {collector.name!r}: {problem}" for problem in problems))
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Sid": "WhatIsRead", "Effect": "Allow", "Action": actions, "Resource": "*"},
-            {"Sid": "WhatIsNeverAskedFor", "Effect": "Deny", "Action": list(denied), "Resource": "*"},
-        ],
-    }
+    wrong = [role for role in roles if not _ROLE.fullmatch(role)]
+    if wrong:
+        raise UsageError(f"{wrong[0]!r} is no ARN of a role; write it like arn:aws:iam::111122223333:role/reader")
+    plain = [name for name in actions if name != ASSUME]
+    statements: list[dict[str, Any]] = [
+        {"Sid": "WhatIsRead", "Effect": "Allow", "Action": plain, "Resource": "*"},
+        {"Sid": "WhatIsNeverAskedFor", "Effect": "Deny", "Action": list(denied), "Resource": "*"},
+    ]
+    if roles and ASSUME in actions:
+        assuming = {"Sid": "RolesThatAreAssumed", "Effect": "Allow", "Action": [ASSUME], "Resource": sorted(set(roles))}
+        statements.insert(1, assuming)
+    return {"Version": "2012-10-17", "Statement": statements}
 
 
 def _any_matches(patterns: Iterable[str], name: str) -> bool:

@@ -7,17 +7,18 @@ import click
 from scanner import registry
 from scanner.commands.session import json_option, say, say_json
 from scanner.errors import UsageError
-from scanner.permission import NEVER_CALLED, iam_policy, never_asked
+from scanner.permission import ASSUME, NEVER_CALLED, iam_policy, never_asked
 
 
 @click.command()
 @click.argument("collector_name", metavar="COLLECTOR")
 @click.option("--policy", "policy_only", is_flag=True, help="Print only the IAM policy, ready to attach.")
+@click.option("--role", "roles", multiple=True, metavar="ARN", help="A role that the policy lets it assume; repeat.")
 @json_option
-def permissions(collector_name: str, policy_only: bool, as_json: bool) -> None:
+def permissions(collector_name: str, policy_only: bool, roles: tuple[str, ...], as_json: bool) -> None:
     """Print each right that COLLECTOR asks for, why, what is lost without it, and what it never asks for."""
     collector = registry.find("collector", collector_name, registry.collectors())
-    policy = iam_policy(collector)
+    policy = iam_policy(collector, roles)
     never = never_asked(collector)
     if policy_only:
         if policy is None:
@@ -45,4 +46,6 @@ def permissions(collector_name: str, policy_only: bool, as_json: bool) -> None:
         for name in never:
             say(f"  {name}" if name != "*" else "  *  (all at once)")
     if policy is not None:
+        if any(right.name == ASSUME for right in collector.permissions) and not roles:
+            say(f"{ASSUME} stands in the policy only for the roles given with --role ARN")
         say(f"as an IAM policy: ztgrade permissions {collector.name} --policy")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from scanner.errors import EngineError
+from scanner.errors import EngineError, UsageError
 from scanner.model import Access, Permission, PlannedCall, Record, Target
 from scanner.permission import NEVER_ASK, iam_policy, never_asked
 
@@ -62,6 +62,24 @@ def test_a_right_that_is_denied_is_a_defect(name: str) -> None:
 def test_a_right_that_is_no_single_action_is_a_defect(name: str) -> None:
     with pytest.raises(EngineError, match="is no IAM action"):
         iam_policy(asking(name))
+
+
+def test_roles_are_assumed_by_name_or_not_at_all() -> None:
+    role = "arn:aws:iam::111122223333:role/audit/reader"
+    silent = iam_policy(asking("iam:ListUsers", "sts:AssumeRole"))
+    assert silent is not None and "sts:AssumeRole" not in str(silent)
+    policy = iam_policy(asking("iam:ListUsers", "sts:AssumeRole"), [role, role])
+    assert policy is not None
+    assert [each["Resource"] for each in policy["Statement"] if "sts:AssumeRole" in each["Action"]] == [[role]]
+    assert policy["Statement"][0]["Action"] == ["iam:ListUsers"]
+
+
+@pytest.mark.parametrize("role", ["*", "reader", "arn:aws:iam::111122223333:role/*", "arn:aws:iam::*:role/reader", ""])
+def test_a_role_that_is_not_one_role_is_refused(role: str) -> None:
+    with pytest.raises(UsageError, match="no ARN of a role"):
+        iam_policy(asking("sts:AssumeRole"), [role])
+    with pytest.raises(UsageError, match="assumes no roles"):
+        iam_policy(Reader(name="local"), [role])
 
 
 @pytest.mark.parametrize("never", ["kms:Decrypt", ["kms:Decrypt"], ("",), (1,)])
