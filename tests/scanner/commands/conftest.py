@@ -55,7 +55,8 @@ def graded(bank: Bank) -> Graded:
 
 @pytest.fixture
 def reopened(graded: Graded, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands find the bank's assessment laid out already, which takes most of their time."""
+    """Commands find the bank's assessment verified and laid out already, which takes most of their time."""
+    monkeypatch.setattr("scanner.commands.session.whole", lambda path, trust=None: None)
     monkeypatch.setattr("scanner.commands.explaining.graded_again", lambda path: graded)
 
 
