@@ -97,6 +97,8 @@ class Look:
         answer: Answer | ReadError | None
         try:
             answer = self._asked.ask(source.call, region, **parameters)
+            if answer is not None:
+                _sound(answer, source.call.lists)
         except ReadError as error:
             self._taken.append(recorded(source.call, region, parameters, error))
             raise
@@ -151,6 +153,14 @@ class Look:
             for key in self._rows[name]:
                 listing.add(key)
             yield listing.census(as_of=self.begun, complete=name not in self._open)
+
+
+def _sound(answer: Answer, lists: tuple[str, ...]) -> None:
+    """Raise Malformed unless each of the lists is there and holds objects or texts."""
+    for name in lists:
+        items = answer.get(name)
+        if not isinstance(items, list) or not all(isinstance(item, (Mapping, str)) for item in items):
+            raise Malformed(f"the answer has no sound list {name}")
 
 
 def tags_of(given: object) -> dict[str, str]:

@@ -189,7 +189,7 @@ BUCKET_ENCRYPTION = Source(
     ("EncryptionAtRest",),
 )
 BUCKET_TAGS = Source(
-    Operation("s3", "GetBucketTagging", none=frozenset({"NoSuchTagSet"})),
+    Operation("s3", "GetBucketTagging", lists=("TagSet",), none=frozenset({"NoSuchTagSet"})),
     "tags, by which systems select their buckets",
     ("Placement.tags", "DataStore.sensitive"),
 )
