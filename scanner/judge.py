@@ -139,33 +139,33 @@ class Voice:
         return f"({self.fresh} OR NOT {self.present})" if self.excludes else self.fresh
 
 
+IN_TIME = "in_time"
+"""Column that says of each row of a source whether it counts; null where the source gave no row."""
+
+
 def voices(
     evidence: Evidence, fact: str, kind: str, sources: Sequence[str], max_age: timedelta, where: str = ""
 ) -> list[Voice]:
     """How each source speaks of a fact about assets of a kind, or about those of them that ``where`` picks by key."""
     found = []
     numbers = {name: number for number, name in enumerate(evidence.by_source)}
+    in_time = f"coalesce(observed_at BETWEEN {evidence.cutoff(max_age)} AND {evidence.horizon()}, false) AS {IN_TIME}"
+    picked = f" WHERE {where}" if where else ""
     for source in sources:
         alias = f"{fact}_{numbers.get(source, len(numbers))}"
         rows = evidence.rows(source, fact)
-        fresh = f"coalesce({alias}.observed_at BETWEEN {evidence.cutoff(max_age)} AND {evidence.horizon()}, false)"
+        said = f"(SELECT *, {in_time} FROM ({rows}){picked}) AS {alias}"
         found.append(
             Voice(
                 alias=alias,
-                join=""
-                if rows is None
-                else f"LEFT JOIN {_picked(rows, where)} AS {alias} ON {alias}.asset = roster.asset",
-                present="false" if rows is None else f"({alias}.asset IS NOT NULL)",
-                fresh="false" if rows is None else fresh,
+                join="" if rows is None else f"LEFT JOIN {said} ON {alias}.asset = roster.asset",
+                present="false" if rows is None else f"({alias}.{IN_TIME} IS NOT NULL)",
+                fresh="false" if rows is None else f"coalesce({alias}.{IN_TIME}, false)",
                 excludes=evidence.excludes(source, fact, kind, max_age),
                 closed=evidence.closed(source, fact, max_age),
             )
         )
     return found
-
-
-def _picked(rows: str, where: str) -> str:
-    return f"(SELECT * FROM ({rows}) WHERE {where})" if where else f"({rows})"
 
 
 def agreed(voices: Sequence[Voice], info: FieldInfo) -> str:
