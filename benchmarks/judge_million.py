@@ -28,8 +28,9 @@ from million_users import AS_OF, PROMISES, SCENES, SOURCES, SYSTEMS, WEEK, estat
 
 from scanner.evidence import Evidence, ReadTarget, connect
 from scanner.facts import FACTS, User
-from scanner.judge import Population, Use, findings_digest, judge, write_findings
+from scanner.judge import Use, findings_digest, judge, write_findings
 from scanner.model import Census
+from scanner.population import Population
 from scanner.scope import Membership
 from scanner.tally import count
 

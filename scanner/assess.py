@@ -23,7 +23,7 @@ from scanner.explain import missing
 from scanner.grade import lowest
 from scanner.guideline import Baseline
 from scanner.history import history_of, regressions
-from scanner.judge import Judged, Population, Use, findings_digest, judge
+from scanner.judge import Judged, Use, findings_digest, judge
 from scanner.model import (
     Collector,
     Fact,
@@ -32,6 +32,7 @@ from scanner.model import (
     Pillar,
     iso,
 )
+from scanner.population import Population
 from scanner.registers import JudgedRegisters, Registers
 from scanner.registry import check_sources
 from scanner.result import (

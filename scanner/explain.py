@@ -9,8 +9,10 @@ from typing import Any
 
 from scanner.column import Built, column_name
 from scanner.evidence import identifier, judged_fields, quoted
-from scanner.judge import Judged, Population, Use, Voice, conflict_sql, touched_by, voices, world_sql
+from scanner.judge import Judged, Use
 from scanner.model import Fact, GapWhy, Outcome
+from scanner.population import Population
+from scanner.world import Voice, conflict_sql, touched_by, voices, world_sql
 
 
 @dataclass(frozen=True)

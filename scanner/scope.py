@@ -9,8 +9,9 @@ from datetime import timedelta
 
 from scanner.estate import Estate, Selector
 from scanner.evidence import Evidence, identifier, quoted
-from scanner.judge import Population, Voice, voices
 from scanner.model import GapWhy, Level, Scene, ServiceModel
+from scanner.population import Population
+from scanner.world import Voice, voices
 
 REFERENCED = {"Directory": "directory", "Account": "account"}
 """Populations that belong to the scopes holding one of their assets, by the Placement field that refers to them."""

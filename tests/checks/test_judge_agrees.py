@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import duckdb
 
-from scanner.judge import outcomes_sql, with_quantified
+from scanner.judge import outcomes_sql
 from scanner.model import Outcome
+from scanner.world import with_quantified
 from tests.checks.test_contract import built_of, each_check, worlds_of
 from tests.checks.world import load
 

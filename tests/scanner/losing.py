@@ -16,8 +16,9 @@ from scanner.assess import MEMBERSHIP_MAX_AGE, Graded
 from scanner.coverage import listing_gaps
 from scanner.evidence import Evidence, ReadTarget, connect, identifier, judged_fields, quoted, sql_type
 from scanner.explain import missing
-from scanner.judge import Judged, Population, Use, judge
+from scanner.judge import Judged, Use, judge
 from scanner.model import Pillar, RequirementState
+from scanner.population import Population
 from scanner.register_entry import Entry
 from scanner.registers import Registers
 from scanner.result import Grade, RequirementResult

@@ -16,8 +16,9 @@ from scanner.evidence import Evidence, ReadTarget, connect, sql_type
 from scanner.facts import FACTS, Authenticators, SignIn, User
 from scanner.grade import Tally
 from scanner.institution import Caps, Estate, Selector, System
-from scanner.judge import Judged, Population, Use, judge
+from scanner.judge import Judged, Use, judge
 from scanner.model import Census, Fact, Level, Outcome, Scene, ServiceModel, keys_digest
+from scanner.population import Population
 from scanner.result import Text
 from scanner.scope import Membership, Scope, listed_keys
 from scanner.tally import count

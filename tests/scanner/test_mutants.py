@@ -12,8 +12,10 @@ import pytest
 import scanner.evidence
 import scanner.grade
 import scanner.judge
+import scanner.population
 import scanner.scope
 import scanner.tally
+import scanner.world
 import tests.scanner.miniature
 from scanner.derive.same import Sameness
 from scanner.evidence import Evidence
@@ -90,7 +92,7 @@ def one_defining_source_suffices(patch: Patch) -> None:
     def closed(self: Any, max_age: Any) -> bool:
         return any(self.evidence.closed(source, self.name, max_age) for source in self.defined_by)
 
-    patch.setattr(scanner.judge.Population, "closed", closed)
+    patch.setattr(scanner.population.Population, "closed", closed)
 
 
 def silence_is_absence(patch: Patch) -> None:
@@ -98,7 +100,7 @@ def silence_is_absence(patch: Patch) -> None:
 
 
 def conflicts_are_settled_by_the_first(patch: Patch) -> None:
-    patch.setattr(scanner.judge, "conflict_sql", lambda *_: "")
+    patch.setattr(scanner.world, "conflict_sql", lambda *_: "")
 
 
 def doubled_rows_take_any(patch: Patch) -> None:
@@ -112,7 +114,7 @@ def doubled_rows_take_any(patch: Patch) -> None:
 
 
 def precedence_falls_through(patch: Patch) -> None:
-    patch.setattr(scanner.judge, "decided", lambda voices, info: _first_that_spoke(voices, info))
+    patch.setattr(scanner.world, "decided", lambda voices, info: _first_that_spoke(voices, info))
 
 
 def _first_that_spoke(voices: Any, info: Any) -> str:
@@ -153,12 +155,12 @@ def vacuity_proves(patch: Patch) -> None:
 
 
 def an_unread_element_is_skipped(patch: Patch) -> None:
-    real = scanner.judge._fold
-    patch.setattr(
-        scanner.judge,
-        "_fold",
-        lambda statement: real(statement).replace(f'bool_or("{statement.name}" IS NULL)', "false"),
-    )
+    real = scanner.world._fold
+
+    def fold(statement: Any) -> str:
+        return real(statement).replace(f'bool_or("{statement.name}" IS NULL)', "false")
+
+    patch.setattr(scanner.world, "_fold", fold)
 
 
 def an_open_population_counts_as_closed(patch: Patch) -> None:
