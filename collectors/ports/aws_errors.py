@@ -13,6 +13,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ResponseStreamingError,
 )
+from botocore.exceptions import ConnectionError as NoConnection
 
 from scanner.errors import (
     AccessDenied,
@@ -143,7 +144,7 @@ def from_library(error: BotoCoreError) -> ReadError:
             return LoginRefused(said)
         case ResponseStreamingError():
             return Truncated(said)
-        case HTTPClientError():
+        case HTTPClientError() | NoConnection():
             return Unreachable(said)
     if "Incomplete" in type(error).__name__:
         return Truncated(said)
