@@ -19,6 +19,8 @@ from scanner.column import fields_of
 from scanner.facts import FACTS
 from scanner.model import Census, Collector, Fact, Gap, Record, SourceIdentity, Target
 from tests.agent.recorded import CONTAINER, DEBIAN_LAPTOP, NOT_ROOT, RecordedHost
+from tests.collectors.ad import forest
+from tests.collectors.ad.forest import RecordedPort
 from tests.collectors.aws import recorded as aws
 from tests.collectors.stage import census, import_target, key_pair, ndjson, read, statement, user
 
@@ -64,7 +66,26 @@ def _cloud(files: dict[str, Any], **options: Any) -> Setting:
     return build
 
 
+def _domain(port: RecordedPort | None = None, content: bytes | None = None) -> Setting:
+    def build(folder: Path) -> tuple[Collector, Target]:
+        if port is not None:
+            forest.write(folder, port)
+        if content is not None:
+            (folder / "domain.ldif").write_bytes(content)
+        target = Target(name="corp", collector="ad", source="corp", captures=folder)
+        return registry.collectors()["ad"], target
+
+    return build
+
+
 SETTINGS: dict[str, dict[str, Setting]] = {
+    "ad": {
+        "happy": _domain(forest.small()),
+        "denied": _domain(forest.denied()),
+        "empty": _domain(RecordedPort([forest.group("Domain Users", 513)], forest.containers())),
+        "broken": _domain(content=b"\xff{"),
+        "absent": _domain(),
+    },
     "aws": {
         "happy": _cloud(aws.account()),
         "denied": _cloud(aws.denied(aws.account())),

@@ -1,0 +1,110 @@
+"""Collector ``ad``: one domain of Active Directory over LDAP, or the LDIF of an earlier reading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+from collectors.ad import attributes
+from collectors.ad.reading import FACTS, DomainReading
+from collectors.ad.source import CapturedSource, LiveSource
+from collectors.ports.directory import Address, DirectoryPort, connect
+from scanner.errors import ReadError, Unreachable
+from scanner.model import Access, Gap, Permission, PlannedCall, Record, SourceIdentity, Target
+
+_NAMES = tuple(sorted(FACTS))
+
+
+class AdCollector:
+    """Reads users, computers, groups, trusts and settings of one domain; secrets are never asked for.
+
+    Absence counts only where the right to read is shown: the DACL of the object is weighed against the token of our own
+    session. Options: those of ``collectors.ports.directory.connect``; ``external_units``, ``service_units`` and
+    ``person_units``, each a list of distinguished names under which accounts belong to others, to services, to persons.
+    """
+
+    name = "ad"
+    version = "1"
+    never_ask = attributes.NEVER_ASK
+    permissions = (
+        Permission(
+            name="sign in as an ordinary account of the domain, over LDAPS or StartTLS",
+            why="nothing is shown to an anonymous session",
+            facts=_NAMES,
+        ),
+        Permission(
+            name="List Contents on every unit and container, Read Permissions on every object",
+            why="what may not be listed is left out without a word, and only the DACL shows what may be read",
+            facts=_NAMES,
+        ),
+        Permission(
+            name="Read Property on " + ", ".join(attributes.OBJECT),
+            why="an attribute that may not be read is left out without a word",
+            facts=_NAMES,
+        ),
+        Permission(
+            name="Read Property on member of every group",
+            why="nested groups are worked out from both ends of a membership",
+            facts=("Placement", "Privilege"),
+        ),
+        Permission(
+            name="Read Property on the definitions in the schema",
+            why="an entry of a DACL names attributes by GUIDs that only the schema explains",
+            facts=_NAMES,
+        ),
+    )
+
+    def __init__(self, open_port: Callable[[Access], DirectoryPort] = connect) -> None:
+        self._open = open_port
+
+    def promises(self, target: Target) -> frozenset[str]:
+        """What a domain can yield, or the target's own shorter list."""
+        return FACTS if target.promises is None else FACTS & frozenset(target.promises)
+
+    def plan(self, target: Target) -> Iterator[PlannedCall]:
+        """One login and four searches, each with the attributes that it asks for; never those of ``never_ask``."""
+        if target.captures is not None:
+            yield PlannedCall(host="localhost", login="-", call=f"read *.ldif in {target.captures}")
+            return
+        try:
+            address = Address.parse(target.address)
+        except Unreachable as error:
+            yield PlannedCall(host=target.address or "(no address)", login="-", call=str(error))
+            return
+        host, login = f"{address.host}:{address.port}", target.credential or "-"
+        way = "LDAPS" if address.at_once else "StartTLS"
+        yield PlannedCall(host=host, login=login, call=f"one {target.options.get('bind', 'simple')} bind over {way}")
+        for what, asked in (
+            ("the server itself (rootDSE)", attributes.ROOT),
+            ("schema: definitions of these attributes and classes", attributes.SCHEMA),
+            ("groups and foreign principals", attributes.GROUP),
+            ("every object of the domain", attributes.OBJECT),
+        ):
+            yield PlannedCall(host=host, login=login, call=f"search {what}: {', '.join(asked)}")
+
+    def read(self, access: Access) -> Iterator[Record]:
+        """Facts and gaps as the pages come, then a census of each listing, complete only if nothing was hidden."""
+        promised = self.promises(access.target)
+        closed: set[str] = set()
+        port: DirectoryPort | None = None
+        try:
+            if access.target.captures is not None:
+                source: LiveSource | CapturedSource = CapturedSource(access, access.target.captures)
+            else:
+                port = self._open(access)
+                source = LiveSource(port)
+                certificate = port.certificate()
+                if certificate is not None:
+                    yield SourceIdentity(kind="tls_certificate", value=f"sha256:{certificate}")
+            reading = DomainReading(access, source, promised)
+            yield from reading.records(closed)
+        except ReadError as error:
+            for fact in sorted(promised - closed):
+                yield Gap(fact=fact, why=error.why, detail=str(error))
+        finally:
+            if port is not None:
+                with suppress(ReadError):
+                    port.close()
+
+
+COLLECTOR = AdCollector()

@@ -1,0 +1,69 @@
+"""Computers joined to the domain: devices, what they say they run, and where they stand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+from collectors.ad import decode, users
+from collectors.ad.groups import GroupTable
+from collectors.ad.view import Domain, View
+from scanner.facts import Device, OperatingSystem
+from scanner.model import Fact, GapWhy
+
+DOMAIN_CONTROLLER = 0x2000
+_FAMILIES = (
+    ("windows", r"^windows\b"),
+    ("macos", r"^(mac ?os|os x)\b"),
+    ("linux", r"\b(linux|ubuntu|debian|red hat|rhel|suse|sles|centos|rocky|alma)\b"),
+)
+Family = Literal["windows", "macos", "linux"]
+
+
+def facts(view: View, domain: Domain, table: GroupTable) -> Iterator[Fact]:
+    """The facts of one computer; that it lies under an external unit makes it another institution's."""
+    at = domain.observed_at
+    control = view.one("userAccountControl", decode.flags, "Device.category")
+    system = view.one(
+        "operatingSystem", decode.text, "OperatingSystem.name", "OperatingSystem.family", "Device.category"
+    )
+    name = _host_name(view)
+    server = bool(control.value is not None and control.value & DOMAIN_CONTROLLER)
+    server = server or bool(system.value and re.search(r"^windows.*\bserver\b", system.value, re.IGNORECASE))
+    external = None
+    if domain.external_units is not None:
+        external = any(decode.under(view.entry.dn, unit) for unit in domain.external_units)
+    yield Device(
+        asset=view.asset,
+        observed_at=at,
+        category="server" if server else None,
+        external=external,
+        host_name=name,
+    )
+    yield OperatingSystem(
+        asset=view.asset,
+        observed_at=at,
+        family=_family(system.value),
+        name=system.value or ("none" if system.shown else None),
+        version=view.one("operatingSystemVersion", decode.text, "OperatingSystem.version").value,
+    )
+    membership = users.membership_of(view, domain, table, "Placement.groups")
+    yield users.placed(view, domain, membership, host_name=name)
+
+
+def _family(name: str | None) -> Family | None:
+    found = (family for family, pattern in _FAMILIES if name and re.search(pattern, name, re.IGNORECASE))
+    return next(found, None)  # type: ignore[arg-type]
+
+
+def _host_name(view: View) -> str | None:
+    served = ("Device.host_name", "Placement.host_name")
+    dns = view.one("dNSHostName", decode.text, *served)
+    if dns.value or not dns.shown:
+        return dns.value
+    short = view.one("sAMAccountName", decode.text, *served).value
+    if short is None:
+        view.lose(GapWhy.DENIED, "neither dNSHostName nor sAMAccountName is shown", served)
+        return None
+    return short.rstrip("$")

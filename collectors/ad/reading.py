@@ -1,0 +1,261 @@
+"""One reading of one domain: whose it is, what it lists, and whether anything was hidden from us."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from collectors.ad import computers, decode, users
+from collectors.ad.directory import TrustList
+from collectors.ad.groups import GroupTable, administrators
+from collectors.ad.rights import Rights, schema_of
+from collectors.ad.source import CapturedSource, LiveSource
+from collectors.ad.users import Account
+from collectors.ad.view import Domain, Losses, View
+from collectors.ports.directory import Entry
+from scanner import facts as vocabulary
+from scanner.errors import Malformed
+from scanner.model import Access, Fact, Gap, GapWhy, Listing, Record, SourceIdentity
+
+_OF_USERS = ("User", "Activity", "AccountExpiry", "Credentials", "Privilege")
+_OF_COMPUTERS = ("Device", "OperatingSystem")
+_OF_DIRECTORY = ("Directory", "Trusts")
+FACTS = frozenset((*_OF_USERS, *_OF_COMPUTERS, *_OF_DIRECTORY, "Placement"))
+SKEW = timedelta(minutes=5)
+"""Beyond this Kerberos refuses, and a time stamp of the domain says little."""
+HOLES_NAMED = 10
+_SET_UP_CLOSED = re.compile(
+    r"cn=keys|cn=ntds quotas|cn=tpm devices|cn=(password settings container|microsoftdns),cn=system"
+    r"|cn=ipsec\w+\{[0-9a-f-]{36}\},cn=ip security,cn=system"
+)
+"""What every domain is set up with and hides from ordinary accounts: policies, keys, quotas, names; no accounts."""
+_UNSAID = (
+    ("User", "category", "the directory does not say whom an account serves; options service_units, person_units"),
+    ("Activity", "idle_since", "lastLogonTimestamp is up to 14 days behind the last sign-in"),
+    ("Privilege", "daily_work", "the directory does not say what an account is used for"),
+    ("Device", "category", "the directory does not tell a laptop from a desktop"),
+    ("OperatingSystem", "supported_until", "the directory does not say until when a system is repaired"),
+)
+_NO_UNITS = "option external_units does not say which units hold accounts of others"
+
+
+class DomainReading:
+    """Asks a source for one domain and turns the answers into records."""
+
+    def __init__(self, access: Access, source: LiveSource | CapturedSource, promised: frozenset[str]) -> None:
+        self._access = access
+        self._source = source
+        self._promised = promised
+        self._losses = Losses()
+        self._listings: dict[str, Listing] = {}
+        self._holes: dict[str, None] = {}
+        self._referred: dict[str, str] = {}
+        self._seen: set[str] = set()
+        self._accounts: list[Account] = []
+        self._unweighed = ""
+
+    def records(self, closed: set[str]) -> Iterator[Record]:
+        """Everything; ``closed`` gets the fact types whose census was given. Raises ReadError."""
+        root = self._source.root()
+        base, observed_at = _base_of(root), self._time(root)
+        skew = abs(self._access.now() - observed_at)
+        if isinstance(self._source, LiveSource) and skew > SKEW:
+            yield SourceIdentity(kind="clock_offset", value=f"{skew.total_seconds():.0f} seconds from ours")
+        schema = schema_of(list(self._source.schema(decode.text(root.first("schemanamingcontext") or b""))))
+        rights = Rights(frozenset(root.values.get("tokengroups", ())), schema)
+        if "tokengroups" not in root.values:
+            self._holes["the server does not show the token of our session"] = None
+        group_entries = list(self._source.groups(base))
+        domain = self._domain(base, observed_at, group_entries)
+        yield SourceIdentity(kind="domain_sid", value=domain.sid)
+        table = GroupTable(domain.sid)
+        for entry in group_entries:
+            table.add(entry, rights)
+        del group_entries
+        yield from self._source.captures()
+        trusts = TrustList(domain)
+        for name in sorted(self._promised):
+            self._listings[name] = Listing(
+                getattr(vocabulary, name),
+                query="this domain alone" if name in _OF_DIRECTORY else f"(objectClass=*) below {base}",
+            )
+        for entry in self._source.objects(base):
+            yield from self._object(entry, domain, rights, schema.holders, table, trusts)
+            if isinstance(self._source, LiveSource) and self._source.full():
+                yield from self._source.captures()
+        yield from self._source.captures()
+        self._compare(table, base)
+        yield from self._privilege(domain, rights, trusts)
+        yield from self._directory(trusts)
+        yield from self._losses.rest()
+        yield from self._unsaid(domain)
+        yield from self._closing(observed_at, closed)
+
+    def _time(self, root: Entry) -> datetime:
+        said = root.first("currenttime")
+        if said is None:
+            raise Malformed("the server does not say what time it is (currentTime of rootDSE)")
+        try:
+            return decode.generalized_time(said)
+        except ValueError as error:
+            raise Malformed(f"currentTime: {error}") from error
+
+    def _domain(self, base: str, observed_at: datetime, groups: list[Entry]) -> Domain:
+        sids = set()
+        for entry in groups:
+            raw = entry.first("objectsid")
+            with_rid = decode.sid_text(raw) if raw is not None and len(raw) == 28 else ""
+            if b"group" in entry.values.get("objectclass", ()) and with_rid.startswith("S-1-5-21-"):
+                sids.add(with_rid.rpartition("-")[0])
+        if len(sids) != 1:
+            raise Malformed(f"{base}: its groups show {len(sids)} domain SIDs, where one is expected")
+        options = self._access.target.options
+        external = options.get("external_units")
+        return Domain(
+            base=base,
+            dns=decode.dns_name(base),
+            sid=sids.pop(),
+            observed_at=observed_at,
+            external_units=None if external is None else tuple(map(str, external)),
+            service_units=tuple(map(str, options.get("service_units", ()))),
+            person_units=tuple(map(str, options.get("person_units", ()))),
+        )
+
+    def _object(
+        self,
+        entry: Entry,
+        domain: Domain,
+        rights: Rights,
+        holders: frozenset[str],
+        table: GroupTable,
+        trusts: TrustList,
+    ) -> Iterator[Record]:
+        folded = decode.folded(entry.dn)
+        if folded in self._seen:
+            return
+        self._seen.add(folded)
+        classes = {value.decode("ascii", "replace").lower() for value in entry.values.get("objectclass", ())}
+        grant = rights.of(entry)
+        set_up_closed = _SET_UP_CLOSED.fullmatch(folded.removesuffix("," + decode.folded(domain.base)))
+        if not classes:
+            if not set_up_closed:
+                self._holes[f"{entry.dn} does not show what it is"] = None
+            return
+        if classes & holders and not grant.lists and not set_up_closed:
+            self._holes[f"no right is shown to list what stands in {entry.dn}"] = None
+        if "ntsecuritydescriptor" not in entry.values:
+            self._unweighed = self._unweighed or entry.dn
+        if "group" in classes and entry.dn not in table:
+            self._holes[f"group {entry.dn} was not among the groups"] = None
+        if "trusteddomain" in classes:
+            trusts.add(entry, rights)
+        if "user" not in classes:
+            return
+        managed = classes & {"msds-managedserviceaccount", "msds-groupmanagedserviceaccount"}
+        kind = "device" if "computer" in classes and not managed else "user"
+        raw = entry.first("objectsid")
+        try:
+            sid = decode.sid_text(raw) if raw is not None else ""
+        except ValueError:
+            sid = ""
+        if not sid:
+            self._holes[f"{entry.dn} does not show its SID"] = None
+            return
+        view = View(entry, f"{kind}:{domain.dns}:{sid}", grant)
+        for name in (*(view.values("memberOf") or ()), *(view.values("manager") or ())):
+            self._referred.setdefault(decode.folded(name.decode("utf-8", "replace")), entry.dn)
+        if kind == "user":
+            for found in users.facts(view, domain, sid, table):
+                if isinstance(found, Account):
+                    self._accounts.append(found)
+                else:
+                    yield from self._kept(found)
+        else:
+            for fact in computers.facts(view, domain, table):
+                yield from self._kept(fact)
+        yield from self._losses.gaps(view, self._promised)
+
+    def _kept(self, fact: Fact) -> Iterator[Fact]:
+        listing = self._listings.get(type(fact).__name__)
+        if listing is not None:
+            listing.add(fact.asset)
+            yield fact
+
+    def _compare(self, table: GroupTable, base: str) -> None:
+        """What is referred to and was not shown: somebody stands where we may not look."""
+        for referred in (table.referred, self._referred):
+            for name, place in referred.items():
+                if name not in self._seen and decode.within(name, base):
+                    self._holes[f"{place} refers to {name}, which is not shown"] = None
+
+    def _privilege(self, domain: Domain, rights: Rights, trusts: TrustList) -> Iterator[Record]:
+        """adminCount is not asked: it stays on those who have long left. False takes proof, true takes one group."""
+        admins = administrators(domain.sid)
+        powerful = {_sid(raw) for raw in rights.powerful}
+        for account in self._accounts:
+            groups = account.membership
+            view = View(Entry(""), account.asset, rights.of(Entry("")))
+            privileged: bool | None = True
+            if not groups.sids & admins:
+                privileged = None
+                held = sorted((groups.sids | {account.sid}) & powerful)
+                if held:
+                    said = f"rights over other objects are delegated to {held[0]}; what they amount to is not weighed"
+                    view.lose(GapWhy.UNSUPPORTED, said, ("Privilege.privileged",))
+                elif trusts.forest_has_others:
+                    said = "groups of other domains of the forest are not read"
+                    view.lose(GapWhy.UNSUPPORTED, said, ("Privilege.privileged",))
+                elif self._holes or self._unweighed:
+                    where = self._unweighed or next(iter(self._holes))
+                    said = f"groups or rights may stand where nothing is shown: {where}"
+                    view.lose(GapWhy.DENIED, said, ("Privilege.privileged",))
+                elif groups.whole:
+                    privileged = False
+            yield from self._kept(
+                vocabulary.Privilege(asset=account.asset, observed_at=domain.observed_at, privileged=privileged)
+            )
+            yield from self._losses.gaps(view, self._promised)
+
+    def _directory(self, trusts: TrustList) -> Iterator[Record]:
+        for record in trusts.facts(self._holes):
+            if isinstance(record, Gap):
+                if record.fact in self._promised:
+                    yield record
+            else:
+                yield from self._kept(record)
+
+    def _unsaid(self, domain: Domain) -> Iterator[Gap]:
+        unsaid = list(_UNSAID)
+        if domain.external_units is None:
+            unsaid += [("User", "external", _NO_UNITS), ("Device", "external", _NO_UNITS)]
+        for fact, name, detail in unsaid:
+            if fact in self._promised:
+                why = GapWhy.STALE if name == "idle_since" else GapWhy.UNSUPPORTED
+                yield Gap(fact=fact, why=why, detail=detail, field=name)
+
+    def _closing(self, as_of: datetime, closed: set[str]) -> Iterator[Record]:
+        named = list(self._holes)[:HOLES_NAMED]
+        for name, listing in self._listings.items():
+            hidden = [] if name in _OF_DIRECTORY else named
+            for hole in hidden:
+                yield Gap(fact=name, why=GapWhy.DENIED, detail=hole)
+            if hidden and len(self._holes) > len(named):
+                more = len(self._holes) - len(named)
+                yield Gap(fact=name, why=GapWhy.DENIED, detail=f"{more} more places are hidden", count=more)
+            yield listing.census(as_of=as_of, complete=not hidden)
+            closed.add(name)
+
+
+def _base_of(root: Entry) -> str:
+    base = root.first("defaultnamingcontext")
+    if base is None:
+        raise Malformed("the server does not say which domain it holds (defaultNamingContext of rootDSE)")
+    return decode.text(base)
+
+
+def _sid(raw: bytes) -> str:
+    try:
+        return decode.sid_text(raw)
+    except ValueError:
+        return ""

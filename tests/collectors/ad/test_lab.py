@@ -1,0 +1,358 @@
+"""Against a real Samba domain controller: what is shown, what is hidden, how logins and connections fail."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import ldap3
+import pytest
+
+from collectors.ad import COLLECTOR, attributes
+from collectors.ports import directory
+from scanner.facts import (
+    AccountExpiry,
+    Activity,
+    Credentials,
+    Device,
+    OperatingSystem,
+    Placement,
+    Privilege,
+    Trusts,
+    User,
+)
+from scanner.model import Fact, Gap, GapWhy, Record, SourceIdentity
+from tests.collectors.ad.asking import AskingAccess, ad_target, by_login, closed, keep, whole_gaps
+from tests.collectors.stage import facts
+from tests.lab import samba
+from tests.lab.samba import DomainController
+
+OF_ACCOUNTS = {"User", "Activity", "AccountExpiry", "Credentials", "Privilege", "Placement"}
+SERVED = {
+    "sAMAccountName": {("User", "login")},
+    "displayName": {("User", "display_name")},
+    "userAccountControl": {("User", "enabled"), ("Credentials", "password")},
+    "accountExpires": {("User", "enabled"), ("AccountExpiry", "expires"), ("AccountExpiry", "expires_at")},
+    "lastLogonTimestamp": {("Activity", "ever_signed_in"), ("Activity", "last_sign_in"), ("Activity", "idle_since")},
+    "whenCreated": {("Activity", "idle_since")},
+    "primaryGroupID": {("Placement", "groups"), ("Privilege", "privileged")},
+}
+"""What each attribute decides; where it is hidden these and no others are lost."""
+
+
+@pytest.fixture(scope="module")
+def domain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DomainController]:
+    with samba.domain_controller(tmp_path_factory.mktemp("samba")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def ask(domain: DomainController) -> Callable[..., tuple[list[Record], AskingAccess]]:
+    """Reads the domain as one account, with other options where given."""
+
+    def reading(account: str = "svc-scan", password: str = samba.PASSWORD, **changes: Any) -> tuple[list[Record], Any]:
+        address = changes.pop("address", f"ldaps://{domain.address}")
+        options = {"ca_file": str(domain.ca_file), "server_name": domain.server_name} | changes
+        access = AskingAccess(ad_target(address, **options), f"{account}@corp.test", password)
+        return list(COLLECTOR.read(access)), access
+
+    return reading
+
+
+@pytest.fixture(scope="module")
+def seen(ask: Callable[..., Any]) -> list[Record]:
+    """All that an ordinary account is shown."""
+    records: list[Record] = ask(external_units=["ou=vendors,dc=corp,dc=test"])[0]
+    return records
+
+
+def test_an_ordinary_account_closes_every_listing(seen: list[Record]) -> None:
+    assert closed(seen) == COLLECTOR.promises(ad_target())
+    assert whole_gaps(seen) == {}
+
+
+def test_accounts_are_told_apart(seen: list[Record]) -> None:
+    users = by_login(seen, User)
+
+    assert {name: users[name].enabled for name in ("alice", "bob", "ended", "dave", "krbtgt")} == {
+        "alice": True, "bob": False, "ended": False, "dave": True, "krbtgt": False,
+    }  # fmt: skip
+    assert (users["victor"].external, users["alice"].external) == (True, False)
+    assert (users["krbtgt"].category, users["alice"].category) == ("service", None)
+    assert re.fullmatch(r"user:corp\.test:S-1-5-21-\d+-\d+-\d+-\d+", users["alice"].asset)
+    assert by_login(seen, Credentials)["carol"].password == "never_expires"
+    assert by_login(seen, Credentials)["alice"].password == "expires"
+    assert by_login(seen, AccountExpiry)["dave"].expires == "on_date"
+    assert by_login(seen, AccountExpiry)["alice"].expires == "never"
+
+
+def test_activity_is_the_last_sign_in_or_the_creation(seen: list[Record]) -> None:
+    activity = by_login(seen, Activity)
+
+    assert activity["eve"].idle_since is not None
+    assert activity["eve"].idle_since.date().isoformat() == "2026-01-02"
+    assert (activity["alice"].ever_signed_in, activity["alice"].last_sign_in) == (False, None)
+    assert activity["alice"].idle_since is not None
+
+
+def test_privilege_comes_by_nested_groups_and_not_by_admin_count(seen: list[Record]) -> None:
+    privilege = by_login(seen, Privilege)
+
+    assert {name: privilege[name].privileged for name in ("alice", "Administrator", "former", "bob")} == {
+        "alice": True, "Administrator": True, "former": False, "bob": False,
+    }  # fmt: skip
+    assert privilege["helpdesk"].privileged is None  # may reset a password: neither plain nor proved powerful
+    assert {row.daily_work for row in privilege.values()} == {None}
+
+
+def test_placement_names_nested_groups_unit_and_domain(seen: list[Record]) -> None:
+    alice = by_login(seen, Placement)["alice"]
+
+    assert {"team-a", "team-b", "Domain Admins", "Administrators", "Domain Users"} <= set(alice.groups or ())
+    assert alice.organizational_unit == "OU=People,DC=corp,DC=test"
+    assert alice.directory in {row.asset for row in facts(seen)}
+
+
+def test_computers_are_devices(seen: list[Record]) -> None:
+    devices = {row.host_name: row for row in seen if isinstance(row, Device)}
+    systems = {row.asset: row for row in seen if isinstance(row, OperatingSystem)}
+
+    assert set(devices) == {"dc1.corp.test", "ws1.corp.test", "SRV1"}
+    assert (devices["ws1.corp.test"].category, devices["SRV1"].category) == (None, "server")
+    assert systems[devices["ws1.corp.test"].asset].version == "10.0 (22631)"
+
+
+def test_trusts_say_who_may_come_in_and_what_is_filtered(seen: list[Record]) -> None:
+    (trusts,) = [row.trusts for row in seen if isinstance(row, Trusts)]
+
+    assert [(t.partner, t.inbound_users, t.sid_filtering, t.selective_authentication) for t in trusts or ()] == [
+        ("filtered.test", True, True, True),
+        ("inward.test", False, False, False),
+        ("open.test", True, False, False),
+    ]
+
+
+def test_one_login_four_searches_and_only_declared_attributes(
+    ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    binds: list[bool] = []
+    search, bind = ldap3.Connection.search, ldap3.Connection.bind
+
+    def noting(self: Any, *given: Any, **named: Any) -> Any:
+        asked.append(named["attributes"])
+        return search(self, *given, **named)
+
+    def binding(self: Any, *given: Any, **named: Any) -> Any:
+        binds.append(True)
+        return bind(self, *given, **named)
+
+    monkeypatch.setattr(ldap3.Connection, "search", noting)
+    monkeypatch.setattr(ldap3.Connection, "bind", binding)
+    _, access = ask()
+
+    assert (len(binds), len(asked), access.log["login"]) == (1, 4, 1)
+    names = {name for wanted in asked for name in wanted}
+    assert names <= set(attributes.DECLARED)
+    assert not {name.lower() for name in names} & {name.lower() for name in COLLECTOR.never_ask}
+
+
+@pytest.mark.parametrize("attribute", sorted(SERVED))
+def test_a_hidden_attribute_is_a_gap_and_never_a_value(
+    ask: Callable[..., Any], domain: DomainController, blind: list[Record], attribute: str
+) -> None:
+    number = json.loads((domain.folder / "denied.json").read_text()).index(attribute)
+    clear = by_login(ask.clear, User)[f"hides-{number}"].asset  # type: ignore[attr-defined]
+    lost = {(row.fact, row.field) for row in blind if isinstance(row, Gap) and row.asset == clear}
+
+    for fact in facts(blind):
+        if fact.asset == clear:
+            for name in {field for kind, field in SERVED[attribute] if kind == type(fact).__name__}:
+                assert getattr(fact, name) is None, (type(fact).__name__, name)
+    beside = {("Privilege", "privileged")}  # other users of this reading hide what everybody's privilege rests on
+    assert lost | beside == SERVED[attribute] | beside
+    assert any(attribute in row.detail for row in blind if isinstance(row, Gap) and row.asset == clear)
+
+
+@pytest.fixture(scope="module")
+def blind(ask: Callable[..., Any], seen: list[Record]) -> list[Record]:
+    """What the account is shown from which one attribute of each of several users is hidden."""
+    ask.clear = seen  # type: ignore[attr-defined]
+    records: list[Record] = ask("svc-noattr")[0]
+    return records
+
+
+def test_a_hidden_sid_leaves_the_listing_open(blind: list[Record]) -> None:
+    assert not closed(blind) & OF_ACCOUNTS
+    assert any("does not show its SID" in detail for detail in whole_gaps(blind)["User"])
+
+
+def test_memberships_are_also_told_by_the_groups(
+    domain: DomainController, seen: list[Record], blind: list[Record]
+) -> None:
+    number = json.loads((domain.folder / "denied.json").read_text()).index("memberOf")
+
+    for name in ("groups", "organizational_unit"):
+        told = [getattr(by_login(rows, Placement)[f"hides-{number}"], name) for rows in (seen, blind)]
+        assert told[0] == told[1]
+
+
+def test_a_unit_that_may_not_be_listed_leaves_the_listing_open(ask: Callable[..., Any], seen: list[Record]) -> None:
+    records, _ = ask("svc-nolist")
+
+    assert set(by_login(seen, User)) - set(by_login(records, User)) == {"silent"}
+    assert not closed(records) & OF_ACCOUNTS
+    assert whole_gaps(records)["User"] == ["no right is shown to list what stands in OU=Silent,DC=corp,DC=test"]
+    assert {row.trusts for row in records if isinstance(row, Trusts)} == {None}
+    assert by_login(records, Privilege)["bob"].privileged is None
+
+
+def test_whoever_a_group_names_and_nobody_shows_leaves_the_listing_open(ask: Callable[..., Any]) -> None:
+    records, _ = ask("svc-noreferred")
+
+    assert "referred" not in by_login(records, User)
+    assert not closed(records) & OF_ACCOUNTS
+    assert any("cn=referred,ou=referred" in detail for detail in whole_gaps(records)["User"])
+
+
+def test_a_hidden_nesting_makes_nobody_ordinary(ask: Callable[..., Any]) -> None:
+    records, _ = ask("svc-nogroup")
+    alice = by_login(records, User)["alice"].asset
+
+    assert by_login(records, Privilege)["alice"].privileged is not False
+    assert by_login(records, Placement)["alice"].groups is None
+    assert any(row.asset == alice and row.field == "groups" for row in records if isinstance(row, Gap))
+
+
+def test_what_was_read_is_kept_and_reads_back_the_same(seen: list[Record], tmp_path: Path) -> None:
+    target = ad_target(captures=keep(seen, tmp_path), external_units=["ou=vendors,dc=corp,dc=test"])
+
+    again = list(COLLECTOR.read(AskingAccess(target)))
+
+    assert [row for row in facts(again) if row not in facts(seen)] == []
+    assert facts(again) == facts(seen)
+    assert closed(again) == closed(seen)
+
+
+def test_start_tls_reads_the_same(ask: Callable[..., Any], seen: list[Record], domain: DomainController) -> None:
+    records, _ = ask(address=f"ldap://{domain.address}")
+
+    assert {row.asset for row in facts(records)} == {row.asset for row in facts(seen)}
+    assert [row.kind for row in records if isinstance(row, SourceIdentity)] == ["tls_certificate", "domain_sid"]
+
+
+# Logins and connections that fail
+
+
+def lost(records: list[Record]) -> tuple[set[GapWhy], str]:
+    """Why everything promised was lost; nothing else may have come."""
+    assert all(isinstance(row, Gap) for row in records)
+    rows = [row for row in records if isinstance(row, Gap)]
+    assert {row.fact for row in rows} == COLLECTOR.promises(ad_target())
+    return {row.why for row in rows}, rows[0].detail
+
+
+@pytest.mark.parametrize(
+    ("account", "password", "said"),
+    [
+        ("svc-scan", "not this one", "wrong password"),
+        ("nobody-at-all", "x", "wrong password"),  # as Windows does, it does not tell who exists
+        ("bob", samba.PASSWORD, "disabled"),
+        ("ended", samba.PASSWORD, "expired"),
+        ("locked", samba.PASSWORD, "locked"),
+    ],
+)
+def test_a_refused_login_is_tried_once_and_says_why(
+    ask: Callable[..., Any], domain: DomainController, account: str, password: str, said: str
+) -> None:
+    before = refused_logins(domain, account)
+
+    records, access = ask(account, password)
+
+    assert access.log == {"login": 1}
+    why, detail = lost(records)
+    assert (why, said in detail) == ({GapWhy.DENIED}, True)
+    assert refused_logins(domain, account) - before == (account == "svc-scan")
+    assert password not in detail or len(password) < 2
+
+
+def refused_logins(domain: DomainController, account: str) -> int:
+    tls = directory._VerifiedTls(str(domain.ca_file), domain.server_name)
+    server = ldap3.Server(domain.address, port=636, use_ssl=True, tls=tls, get_info=ldap3.NONE)
+    with ldap3.Connection(server, samba.ADMINISTRATOR, samba.PASSWORD) as connection:
+        connection.search(samba.BASE, f"(sAMAccountName={account})", attributes=["badPwdCount"])
+        found = [row["raw_attributes"]["badPwdCount"] for row in connection.response if "raw_attributes" in row]
+    return int(found[0][0]) if found and found[0] else 0
+
+
+def test_an_unknown_authority_and_a_wrong_name_are_not_trusted(
+    ask: Callable[..., Any], tmp_path: Path, domain: DomainController
+) -> None:
+    system = ask(ca_file=None)[0]
+    name = ask(server_name="dc2.corp.test")[0]
+
+    assert lost(system)[0] == lost(name)[0] == {GapWhy.UNREACHABLE}
+    assert "not trusted" in lost(system)[1]
+    assert "Hostname mismatch" in lost(name)[1]
+
+
+@contextmanager
+def cutting(to: str, after: int) -> Iterator[str]:
+    """A relay to port 636 that breaks the connection off after so many bytes of answers."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def relay() -> None:
+        inner, _ = listening.accept()
+        outer = socket.create_connection((to, 636))
+        threading.Thread(target=pump, args=(inner, outer, None), daemon=True).start()
+        pump(outer, inner, after)
+
+    def pump(source: socket.socket, sink: socket.socket, most: int | None) -> None:
+        passed = 0
+        with suppress(OSError):
+            while data := source.recv(4096):
+                passed += len(data)
+                if most is not None and passed > most:
+                    break
+                sink.sendall(data)
+        for end in (source, sink):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    threading.Thread(target=relay, daemon=True).start()
+    try:
+        yield f"ldaps://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        listening.close()
+
+
+@pytest.mark.parametrize("after", [60_000, 250_000])
+def test_a_connection_that_breaks_off_mid_page_is_truncated(
+    ask: Callable[..., Any], domain: DomainController, after: int
+) -> None:
+    with cutting(domain.address, after) as address:
+        records, access = ask(address=address)
+
+    assert access.log["login"] == 1
+    assert closed(records) == set()
+    gaps = [row for row in records if isinstance(row, Gap) and row.asset is None and row.field is None]
+    assert {(row.fact, row.why) for row in gaps} == {
+        (fact, GapWhy.TRUNCATED) for fact in COLLECTOR.promises(ad_target())
+    }
+
+
+def test_pages_are_put_together(ask: Callable[..., Any], seen: list[Record], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directory, "PAGE", 10)
+
+    records, access = ask()
+
+    assert access.log["call"] > 20
+    assert {row.asset for row in facts(records)} == {row.asset for row in facts(seen)}
+    assert isinstance(facts(records)[0], Fact)
