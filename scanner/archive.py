@@ -23,12 +23,13 @@ from scanner.guideline import Baseline
 from scanner.judge import Judged, write_findings
 from scanner.model import Collector, Fact, iso, utc
 from scanner.registers import Registers, parse_registers
-from scanner.result import Assessment
+from scanner.result import SCHEMA_VERSION, Assessment
 from scanner.scope import Membership
 from scanner.store import Store
 
 RESULT = "assessment.json"
 INPUTS = "inputs"
+INPUTS_VERSION = 1
 
 
 class SealedInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,7 +105,7 @@ def seal(store: Store, graded: Graded, collections: list[Collection]) -> tuple[A
     files[f"{INPUTS}/inputs.json"] = canonical_json(
         msgspec.to_builtins(
             SealedInputs(
-                schema_version=1,
+                schema_version=INPUTS_VERSION,
                 as_of=iso(inputs.as_of),
                 collections={target.target: target.root for target in inputs.targets if target.folder is not None},
                 previous=inputs.previous is not None,
@@ -139,11 +140,23 @@ def read_result(path: Path) -> Assessment:
     """The result in an assessment folder; raises SealError where it cannot be read."""
     place = path / RESULT
     try:
-        return msgspec.json.decode(place.read_bytes(), type=Assessment)
+        content = place.read_bytes()
+        _refuse_newer(place, content, SCHEMA_VERSION)
+        return msgspec.json.decode(content, type=Assessment)
     except (OSError, msgspec.DecodeError) as error:
         raise SealError(
             [f"{place}: cannot be read as an assessment: {error}; restore the folder from a copy"]
         ) from error
+
+
+class _Versioned(msgspec.Struct):
+    schema_version: int
+
+
+def _refuse_newer(place: Path, content: bytes, known: int) -> None:
+    """Raise UsageError for a file that a newer version of ztgrade wrote: reading half of it could mislead."""
+    if msgspec.json.decode(content, type=_Versioned).schema_version > known:
+        raise UsageError(f"{place}: was written by a newer version of ztgrade; use that one")
 
 
 def reopen(path: Path, registry: Registry) -> tuple[Inputs, Assessment]:
@@ -154,7 +167,9 @@ def reopen(path: Path, registry: Registry) -> tuple[Inputs, Assessment]:
     assessment = read_result(path)
     folder = path / INPUTS
     try:
-        sealed = msgspec.json.decode((folder / "inputs.json").read_bytes(), type=SealedInputs)
+        content = (folder / "inputs.json").read_bytes()
+        _refuse_newer(folder / "inputs.json", content, INPUTS_VERSION)
+        sealed = msgspec.json.decode(content, type=SealedInputs)
         previous = (
             msgspec.json.decode((folder / "previous.json").read_bytes(), type=Assessment) if sealed.previous else None
         )

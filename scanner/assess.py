@@ -176,6 +176,7 @@ class _Run:
         self.judged: dict[str, Judged] = {}
         self.counts: dict[str, Counts] = {}
         self.reasons: dict[str, set[GapWhy]] = {}
+        self.opened: dict[str, set[GapWhy]] = {}
         self.gap_rows: list[GapRow] = []
         self.was = history_of(inputs.previous)
 
@@ -230,6 +231,7 @@ class _Run:
             registers=self.registers,
             history=self.was,
             reasons=self.reasons,
+            opened=self.opened,
             crashed={use for judged in self.judged.values() for use in judged.errors},
             origins={use.id: self._origins(use) for use in self.uses.values()},
             excepted=lambda use, scope, assets: excepted(self.judged[use.over], self.membership, use, scope, assets),
@@ -252,6 +254,7 @@ class _Run:
         told = whys_told(self.inputs.targets)
         collectors = {target.source: target.collector for target in self.inputs.targets}
         for name, population in populations.items():
+            self.opened[name] = {why for source in population.defined_by for why in told.get((source, name), ())}
             for source, field, why, n, example in self.membership.unplaced(population):
                 detail = f"which systems it belongs to is not known for {n} of {name}, such as {example}"
                 self._lacks("Placement", field, why, detail, [source], collectors, n, example)

@@ -32,6 +32,8 @@ class Verdicts:
     history: History
     reasons: Mapping[str, AbstractSet[GapWhy]]
     """Why outcomes of a use stayed unknown, by use id."""
+    opened: Mapping[str, AbstractSet[GapWhy]]
+    """Why the listing of a population is open, as far as collecting said, by population."""
     crashed: AbstractSet[str]
     """Ids of uses that crashed."""
     origins: Mapping[str, Sequence[Origin]]
@@ -78,7 +80,7 @@ class Verdicts:
         ]
         taken = self.excepted(use, scope, assets) if assets else 0
         lenient = Tally(tally.passed, tally.failed - taken, tally.unknown, tally.closed).state(requirement.need)
-        open_whys = {GapWhy.UNSEEN} if not tally.closed else set()
+        open_whys = set() if tally.closed else set(self.opened.get(use.over) or {GapWhy.UNSEEN})
         unsettled = tally.unknown > 0 or not tally.closed or tally.n == 0
         whys = (self.reasons.get(use.id, set()) | open_whys) if unsettled else set()
         if use.id in self.crashed:

@@ -239,3 +239,9 @@ def test_an_assessment_is_found_by_enough_of_its_digest(graded: Graded, institut
                 find_assessment(wrong, store)
     with pytest.raises(UsageError, match="--store"):
         find_assessment("latest", None)
+
+
+def test_a_result_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "assessment.json").write_bytes(b'{"schema_version": 2}')
+    with pytest.raises(UsageError, match="newer version"):
+        read_result(tmp_path)

@@ -98,6 +98,7 @@ def verdicts(
         registers=cast(JudgedRegisters, papers or Papers()),
         history=History({}, proved or {}),
         reasons=reasons or {},
+        opened={},
         crashed=crashed,
         origins={USE.id: [Origin.SUPPLIED]},
         excepted=lambda use, scope, assets: taken,
