@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import quote
 
 from collectors.ports.aws import Answer, Operation
-from scanner.canonical import canonical_json
 from scanner.errors import (
     AccessDenied,
     LoginRefused,
@@ -22,6 +21,7 @@ from scanner.errors import (
     Unsupported,
 )
 from scanner.model import Access, Capture, Target
+from scanner.sealed.canonical import canonical_json
 
 LARGEST = 512 * 1024 * 1024
 LOST = "ztgrade_lost"

@@ -53,7 +53,7 @@ def _trail(look: Look, arn: str, trail: Mapping[str, Any], home: str) -> Iterato
     except ReadError as error:
         lost.append(error)
     name = str(trail.get("Name") or arn)
-    streams = ["management"] if carried is None or carried.management else []
+    streams = ["management"] if carried is None or carried.management or not carried.data else []
     streams += ["data"] if carried is not None and carried.data else []
     if carried is None:
         yield from look.lost(TRAIL_EVENTS, lost[0], region=home)
@@ -75,8 +75,14 @@ def _trail(look: Look, arn: str, trail: Mapping[str, Any], home: str) -> Iterato
                 yield from look.gap("LogDelivery", GapWhy.UNSEEN, detail, asset=asset, field=field)
         pillar, carries = _told(stream, carried, trail)
         if pillar is None and carried is not None:
-            detail = "without global service events it carries no sign-in and no change of rights"
+            detail = (
+                "without global service events it carries no sign-in and no change of rights"
+                if carried.management
+                else "it is set to carry neither all management events nor any data event"
+            )
             yield from look.gap("LogSource", GapWhy.UNSEEN, detail, asset=asset, field="pillar")
+            if carries is None:
+                yield from look.gap("LogDelivery", GapWhy.UNSEEN, detail, asset=asset, field="carries")
         where: Any = pillar
         yield from look.saw(
             LogSource(asset=asset, observed_at=look.begun, pillar=where, name=f"{name} ({stream} events)"),
@@ -102,6 +108,8 @@ def _told(stream: str, carried: Carried | None, trail: Mapping[str, Any]) -> tup
         return None, None
     if stream == "data":
         return "data", sorted([*RECORDED, "data_access"])
+    if not carried.management:
+        return None, None
     identity = trail.get("IncludeGlobalServiceEvents") is True
     return ("identity" if identity else None), sorted([*RECORDED, "privileged_operations"])
 
@@ -125,8 +133,10 @@ def _delivered(status: Mapping[str, Any]) -> tuple[bool | None, datetime | None]
 def _carried(answer: Mapping[str, Any]) -> Carried:
     """Whether all management events, and any data events, are carried; raises Malformed."""
     plain, advanced = answer.get("EventSelectors"), answer.get("AdvancedEventSelectors")
-    if not isinstance(plain, list) and not isinstance(advanced, list):
+    if not plain and not advanced:
         raise Malformed("the answer has no event selectors")
+    if not all(isinstance(one, (list, type(None))) for one in (plain, advanced)):
+        raise Malformed("event selectors are no list")
     management = data = False
     for selector in plain or ():
         # Reading, or writing, alone is not the stream of management events.
