@@ -44,14 +44,16 @@ class AskingAccess:
         return attempt()
 
 
-def ad_target(address: str = "", captures: Path | None = None, **options: Any) -> Target:
+def ad_target(address: str = "", captures: Path | None = None, seconds: int = 300, **options: Any) -> Target:
+    """A target of collector ``ad``."""
     return Target(
         name="corp",
         collector="ad",
         source="ad-corp",
         address=address,
-        credential="r",
+        credential="reader",
         captures=captures,
+        timeout_seconds=seconds,
         options=options,
     )
 

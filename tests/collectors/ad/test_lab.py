@@ -15,7 +15,10 @@ import ldap3
 import pytest
 
 from collectors.ad import COLLECTOR, attributes
+from collectors.ad.rights import Rights, schema_of
+from collectors.ad.source import LiveSource
 from collectors.ports import directory
+from collectors.ports.directory import Entry
 from scanner.facts import (
     AccountExpiry,
     Activity,
@@ -58,8 +61,9 @@ def ask(domain: DomainController) -> Callable[..., tuple[list[Record], AskingAcc
 
     def reading(account: str = "svc-scan", password: str = samba.PASSWORD, **changes: Any) -> tuple[list[Record], Any]:
         address = changes.pop("address", f"ldaps://{domain.address}")
+        seconds = changes.pop("seconds", 300)
         options = {"ca_file": str(domain.ca_file), "server_name": domain.server_name} | changes
-        access = AskingAccess(ad_target(address, **options), f"{account}@corp.test", password)
+        access = AskingAccess(ad_target(address, seconds=seconds, **options), f"{account}@corp.test", password)
         return list(COLLECTOR.read(access)), access
 
     return reading
@@ -193,6 +197,33 @@ def test_a_hidden_sid_leaves_the_listing_open(blind: list[Record]) -> None:
     assert any("does not show its SID" in detail for detail in whole_gaps(blind)["User"])
 
 
+@pytest.mark.parametrize("account", ["svc-scan", "svc-noattr", "svc-noreferred", "svc-nogroup"])
+def test_the_rights_worked_out_are_those_that_the_server_grants(domain: DomainController, account: str) -> None:
+    _, whole = session(domain, samba.ADMINISTRATOR)
+    rights, shown = session(domain, f"{account}@corp.test")
+    wrong = [
+        (dn, name)
+        for dn, entry in shown.items()
+        for name in set(whole[dn].values) - {"ntsecuritydescriptor"}  # shown by Read Permissions, no property right
+        if (name in entry.values) != (name in rights.of(entry).readable)
+    ]
+
+    assert wrong == []
+    assert sum(len(entry.values) for entry in shown.values()) > 1000
+
+
+def session(domain: DomainController, account: str) -> tuple[Rights, dict[str, Entry]]:
+    """The rights of an account and every object as it is shown to it."""
+    target = ad_target(f"ldaps://{domain.address}", ca_file=str(domain.ca_file), server_name=domain.server_name)
+    port = directory.connect(AskingAccess(target, account, samba.PASSWORD))
+    source = LiveSource(port)
+    root = source.root()
+    schema = schema_of(list(source.schema((root.first("schemanamingcontext") or b"").decode())))
+    objects = {entry.dn: entry for entry in source.objects(samba.BASE)}
+    port.close()
+    return Rights(frozenset(root.values["tokengroups"]), schema), objects
+
+
 def test_memberships_are_also_told_by_the_groups(
     domain: DomainController, seen: list[Record], blind: list[Record]
 ) -> None:
@@ -303,9 +334,10 @@ def test_an_unknown_authority_and_a_wrong_name_are_not_trusted(
 
 
 @contextmanager
-def cutting(to: str, after: int) -> Iterator[str]:
-    """A relay to port 636 that breaks the connection off after so many bytes of answers."""
+def cutting(to: str, after: int, *, stall: bool = False) -> Iterator[str]:
+    """A relay to port 636 that breaks the connection off, or falls silent, after so many bytes of answers."""
     listening = socket.create_server(("127.0.0.1", 0))
+    over = threading.Event()
 
     def relay() -> None:
         inner, _ = listening.accept()
@@ -319,6 +351,7 @@ def cutting(to: str, after: int) -> Iterator[str]:
             while data := source.recv(4096):
                 passed += len(data)
                 if most is not None and passed > most:
+                    over.wait(20 if stall else 0)
                     break
                 sink.sendall(data)
         for end in (source, sink):
@@ -330,7 +363,20 @@ def cutting(to: str, after: int) -> Iterator[str]:
     try:
         yield f"ldaps://127.0.0.1:{listening.getsockname()[1]}"
     finally:
+        over.set()
         listening.close()
+
+
+def test_a_server_that_falls_silent_mid_page_is_unreachable_in_time(
+    ask: Callable[..., Any], domain: DomainController
+) -> None:
+    with cutting(domain.address, 250_000, stall=True) as address:
+        records, _ = ask(address=address, seconds=1)
+
+    assert closed(records) == set()
+    gaps = [row for row in records if isinstance(row, Gap) and row.asset is None and row.field is None]
+    assert {row.fact for row in gaps} == COLLECTOR.promises(ad_target())
+    assert {row.why for row in gaps} == {GapWhy.UNREACHABLE}
 
 
 @pytest.mark.parametrize("after", [60_000, 250_000])

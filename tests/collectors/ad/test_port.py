@@ -1,0 +1,177 @@
+"""Connections that fail before anything is read: certificates, silence, garbage, and credentials that are not there."""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from collectors.ports.directory import connect
+from scanner.errors import LoginRefused, Malformed, ReadError, Truncated, Unreachable, Unsupported
+from tests.collectors.ad.asking import AskingAccess, ad_target
+
+DAY = timedelta(days=1)
+
+
+def certificate(folder: Path, name: str, *, until: timedelta) -> Path:
+    """A self-signed certificate with its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(who)
+        .issuer_name(who)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - 30 * DAY)
+        .not_valid_after(now + until)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / f"{name}.pem"
+    pem = built.public_bytes(serialization.Encoding.PEM)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(pem + private)
+    return path
+
+
+@contextmanager
+def server(pem: Path | None, answer: bytes | None = b"") -> Iterator[int]:
+    """Takes one connection, over TLS where there is a certificate, answers one request; None stays silent."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    done = threading.Event()
+
+    def serve() -> None:
+        with suppress(OSError):
+            connection, _ = listening.accept()
+            try:
+                if pem is not None:
+                    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                    context.load_cert_chain(pem)
+                    connection = context.wrap_socket(connection, server_side=True)
+                connection.recv(4096)
+                if answer is None:
+                    done.wait(20)
+                else:
+                    connection.sendall(answer)
+            finally:
+                connection.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield listening.getsockname()[1]
+    finally:
+        done.set()
+        listening.close()
+        thread.join(20)
+
+
+def attempt(port: int, *, seconds: int = 2, scheme: str = "ldaps", **options: object) -> ReadError:
+    given = {"server_name": "dc1.corp.test"} | options
+    target = ad_target(f"{scheme}://127.0.0.1:{port}", seconds=seconds, **given)
+    access = AskingAccess(target, "svc@corp.test", "a secret word")
+    with pytest.raises(ReadError) as caught:
+        connect(access)
+    assert access.log["login"] <= 1
+    assert "a secret word" not in str(caught.value)
+    return caught.value
+
+
+def test_an_expired_certificate_is_not_trusted(tmp_path: Path) -> None:
+    pem = certificate(tmp_path, "dc1.corp.test", until=-DAY)
+    with server(pem) as port:
+        error = attempt(port, ca_file=str(pem))
+
+    assert type(error) is Unreachable
+    assert "expired" in str(error)
+
+
+def test_a_certificate_for_another_name_is_not_trusted(tmp_path: Path) -> None:
+    pem = certificate(tmp_path, "dc9.corp.test", until=DAY)
+    with server(pem) as port:
+        error = attempt(port, ca_file=str(pem))
+
+    assert type(error) is Unreachable
+    assert "dc1.corp.test" in str(error)
+
+
+def test_an_unknown_authority_is_not_trusted(tmp_path: Path) -> None:
+    ours = certificate(tmp_path, "ours.test", until=DAY)
+    with server(certificate(tmp_path, "dc1.corp.test", until=DAY)) as port:
+        error = attempt(port, ca_file=ours.read_text().split("-----BEGIN PRIVATE")[0])
+
+    assert type(error) is Unreachable
+    assert "not trusted" in str(error)
+
+
+def test_a_missing_ca_file_is_named(tmp_path: Path) -> None:
+    with server(None) as port:
+        error = attempt(port, ca_file=str(tmp_path / "none.pem"))
+
+    assert type(error) is Unreachable
+    assert "ca_file" in str(error)
+
+
+def test_nobody_there_is_unreachable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+
+    assert "refused" in str(attempt(port))
+
+
+@pytest.mark.parametrize("scheme", ["ldaps", "ldap"])
+def test_a_server_that_says_nothing_is_unreachable_in_time(scheme: str) -> None:
+    with server(None, answer=None) as port:
+        error = attempt(port, seconds=1, scheme=scheme)
+
+    assert type(error) is Unreachable
+
+
+@pytest.mark.parametrize("scheme", ["ldaps", "ldap"])
+@pytest.mark.parametrize("answer", [b"", b"\xff" * 64, b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_a_server_that_does_not_speak_ldap_is_an_error_of_ours(answer: bytes, scheme: str) -> None:
+    with server(None, answer) as port:
+        error = attempt(port, scheme=scheme)
+
+    assert isinstance(error, (Unreachable, Malformed, Truncated))
+
+
+@pytest.mark.parametrize("answer", [b"", b"\x30\x05\x02\x01\x01\x61", b"\xff" * 64])
+def test_a_login_that_is_cut_off_is_an_error_of_ours(answer: bytes, tmp_path: Path) -> None:
+    pem = certificate(tmp_path, "dc1.corp.test", until=DAY)
+    with server(pem, answer) as port:
+        error = attempt(port, ca_file=str(pem))
+
+    assert isinstance(error, (Unreachable, Malformed, Truncated))
+
+
+@pytest.mark.parametrize(("account", "password"), [(None, "x"), ("", "x"), ("svc", "")])
+def test_an_anonymous_login_is_never_tried(account: str | None, password: str) -> None:
+    access = AskingAccess(ad_target("ldaps://127.0.0.1:1"), account, password)
+
+    with pytest.raises(LoginRefused, match="anonymous"):
+        connect(access)
+    assert access.log["login"] == 0
+
+
+def test_an_unknown_bind_and_a_missing_library_are_named() -> None:
+    assert "simple, kerberos or ntlm" in str(attempt(1, bind="magic"))
+    if importlib.util.find_spec("gssapi") is None:
+        error = attempt(1, bind="kerberos")
+        assert (type(error), "gssapi" in str(error)) == (Unsupported, True)
