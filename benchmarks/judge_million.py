@@ -26,13 +26,13 @@ from measured import Cost, Stages, run, spread
 from million_checks import QUESTIONS, checks
 from million_users import AS_OF, PROMISES, SCENES, SOURCES, SYSTEMS, WEEK, estate, selectors, targets, write
 
-from scanner.evidence import Evidence, ReadTarget, connect
 from scanner.facts import FACTS, User
-from scanner.judge import Use, findings_digest, judge, write_findings
+from scanner.judging.evidence import Evidence, ReadTarget, connect
+from scanner.judging.judge import Use, findings_digest, judge, write_findings
+from scanner.judging.population import Population
+from scanner.judging.scope import Membership
+from scanner.judging.tally import count
 from scanner.model import Census
-from scanner.population import Population
-from scanner.scope import Membership
-from scanner.tally import count
 
 GOAL_SECONDS, GOAL_MEGABYTES = 10, 1024
 COUNTING = ("evidence", "roster", "judging", "membership", "tally")

@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scanner import registry
-from scanner.assess import grade
+from scanner.grading.assess import grade
 from tests.scanner.lab import collected
 from tests.scanner.losing import improvements, named, rows, without
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import duckdb
 
-from scanner.estate import Estate, Selector, System
-from scanner.evidence import ReadTarget, connect, quoted
-from scanner.institution import Caps
+from scanner.institution.estate import Estate, Selector, System
+from scanner.institution.nouns import Caps
+from scanner.judging.evidence import ReadTarget, connect, quoted
 from scanner.model import Census, Level, Scene, ServiceModel
 from scanner.result import Text
 

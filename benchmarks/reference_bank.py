@@ -25,11 +25,11 @@ from unittest.mock import patch
 from measured import run
 
 from scanner import registry
-from scanner.collect import collect
+from scanner.collecting.collect import collect
 from scanner.demo import bank
 from scanner.demo.description import Description, read_description
-from scanner.estate import load_estate
-from scanner.store import Store
+from scanner.institution.estate import load_estate
+from scanner.sealed.store import Store
 
 PEOPLE, DEVICES, NETWORK_DEVICES, ACCOUNTS = 40_000, 18_000, 1_200, 60
 EACH_LOG_SOURCE = 10

@@ -10,7 +10,6 @@ from agent.probes import PROBES, observe
 from agent.section import Section
 from collectors.sections import PROMISED, asset_key, facts_and_gaps, observed, redacted
 from collectors.supplied_row import KNOWN
-from scanner.canonical import canonical_json
 from scanner.errors import AccessDenied, Malformed, ReadError, Unreachable
 from scanner.model import (
     Access,
@@ -24,6 +23,7 @@ from scanner.model import (
     SourceIdentity,
     Target,
 )
+from scanner.sealed.canonical import canonical_json
 
 CAPTURED = "sections.json"
 LARGEST = 16 * 1024 * 1024

@@ -56,7 +56,7 @@ class Lazy(click.Group):
         try:
             return super().invoke(ctx)
         except ZtgradeError as error:
-            from scanner.redaction import printable
+            from scanner.collecting.redaction import printable
 
             for line in str(error).splitlines() or [type(error).__name__]:
                 click.echo(f"ztgrade: {printable(line)}", err=True)
@@ -65,7 +65,7 @@ class Lazy(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(1)
         except OSError as error:
-            from scanner.redaction import printable
+            from scanner.collecting.redaction import printable
 
             place = f"{error.filename}: " if error.filename else ""
             click.echo(printable(f"ztgrade: {place}{error.strerror or error}; check the path and its rights"), err=True)

@@ -15,10 +15,10 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("agent", "baselines", "checks", "collectors", "reports", "scanner")
 VAGUE = {"utils", "util", "helpers", "helper", "common", "core", "manager", "base", "misc"}
-CATCHES_ALL = {"scanner/collect.py", "scanner/judge.py"}
+CATCHES_ALL = {"scanner/collecting/collect.py", "scanner/judging/judge.py"}
 COMPOSES = ("scanner/cli.py", "scanner/commands/")
 """The composition root: the only files of the scanner that may import collectors, reports and agent."""
-KNOWS_THE_TIME = (*COMPOSES, "scanner/collect.py", "scanner/store.py")
+KNOWS_THE_TIME = (*COMPOSES, "scanner/collecting/collect.py", "scanner/sealed/store.py")
 NETWORK = {
     "aiohttp", "asyncssh", "azure", "boto3", "botocore", "ftplib", "http", "httpx", "ldap3", "paramiko", "pysnmp",
     "requests", "smtplib", "socket", "ssl", "telnetlib", "urllib3", "xmlrpc",
@@ -32,7 +32,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
         "scanner.facts",
         "scanner.errors",
         "scanner.column",  # for the fields of facts
-        "scanner.canonical",
+        "scanner.sealed.canonical",
     ),
     "agent": ("agent",),
     "baselines": ("baselines",),
@@ -43,7 +43,7 @@ ALSO: dict[str, tuple[str, ...]] = {
     "collectors/local.py": ("agent.host", "agent.probes", "agent.section"),
     "collectors/sections.py": ("agent.section",),  # the form in which probes hand over what they saw
 }
-WHOLE: dict[str, set[str]] = {"scanner/assess.py": {"checks"}}
+WHOLE: dict[str, set[str]] = {"scanner/grading/assess.py": {"checks"}}
 """Packages that a module may import to read their source, but nothing in them."""
 THIRD_PARTY: dict[str, set[str]] = {
     "agent": {"psutil"},

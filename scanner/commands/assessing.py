@@ -9,10 +9,8 @@ from pathlib import Path
 
 import click
 
-from scanner.archive import inputs_from, previous_of, seal
-from scanner.archive import regrade as run_again
-from scanner.assess import Graded, grade
-from scanner.collect import collect
+from scanner.collecting.collect import collect
+from scanner.collecting.progress import Progress
 from scanner.commands.session import (
     EXIT_BLIND,
     as_of_option,
@@ -39,11 +37,13 @@ from scanner.commands.session import (
     watch,
     whole,
 )
-from scanner.estate import Estate
-from scanner.progress import Progress
+from scanner.grading.assess import Graded, grade
+from scanner.institution.estate import Estate
 from scanner.result import Assessment
-from scanner.seal import KINDS
-from scanner.store import Store
+from scanner.sealed.archive import inputs_from, previous_of, seal
+from scanner.sealed.archive import regrade as run_again
+from scanner.sealed.seal import KINDS
+from scanner.sealed.store import Store
 
 beside_option = click.option(
     "--beside",

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from scanner.collect import collect as run
+from scanner.collecting.collect import collect as run
+from scanner.collecting.planning import plan as planned
 from scanner.commands.session import (
     EXIT_BLIND,
     estate_option,
@@ -23,7 +24,6 @@ from scanner.commands.session import (
     tell_unread,
     watch,
 )
-from scanner.planning import plan as planned
 
 
 @click.command()

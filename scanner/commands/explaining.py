@@ -14,19 +14,19 @@ from typing import Any
 import click
 import msgspec
 
-from scanner.archive import read_result, reopen
-from scanner.assess import Graded, assessment_digest, grade
 from scanner.commands.session import engine_on, installed, json_option, locate, say, say_json, store_option
-from scanner.disk import write_whole
-from scanner.dossier import dossier, evidence_of, seen, sentence
 from scanner.errors import UnknownName, UsageError
-from scanner.evidence import quoted
-from scanner.explain import Shown
-from scanner.guideline import Item, Requirement
-from scanner.judge import Use, use_sql
+from scanner.grading.assess import Graded, assessment_digest, grade
+from scanner.grading.dossier import dossier, evidence_of, seen, sentence
+from scanner.guideline.nouns import Item, Requirement
+from scanner.judging.evidence import quoted
+from scanner.judging.explain import Shown
+from scanner.judging.judge import Use, use_sql
 from scanner.model import GapWhy, Outcome, iso
 from scanner.result import Assessment, FindingRow, FindingScope
-from scanner.seal import verify
+from scanner.sealed.archive import read_result, reopen
+from scanner.sealed.disk import write_whole
+from scanner.sealed.seal import verify
 
 
 def graded_again(path: Path) -> Graded:

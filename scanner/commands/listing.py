@@ -21,7 +21,7 @@ from scanner.commands.session import (
     say_json,
     store_option,
 )
-from scanner.guideline import Requirement
+from scanner.guideline.nouns import Requirement
 from scanner.model import ENUMS
 from scanner.result import Text
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from scanner import registry
+from scanner.collecting.permission import ASSUME, NEVER_CALLED, iam_policy, never_asked
 from scanner.commands.session import json_option, say, say_json
 from scanner.errors import UsageError
-from scanner.permission import ASSUME, NEVER_CALLED, iam_policy, never_asked
 
 
 @click.command()

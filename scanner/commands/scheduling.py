@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
-from scanner.baseline import plugin_baselines, shipped_baselines
+from scanner.collecting.redaction import printable
 from scanner.commands.session import baseline_option, estate_option, open_baseline, open_estate, store_option
 from scanner.errors import UsageError
-from scanner.redaction import printable
-from scanner.schedule import CREDENTIAL_STORE, Schedule, running_command, service_unit, timer_unit
+from scanner.guideline.baseline import plugin_baselines, shipped_baselines
+from scanner.institution.schedule import CREDENTIAL_STORE, Schedule, running_command, service_unit, timer_unit
 
 FOLDER = "/etc/systemd/system"
 

@@ -7,8 +7,6 @@ from typing import Any
 
 import click
 
-from scanner.archive import inputs_from
-from scanner.assess import grade
 from scanner.commands.session import (
     as_of_option,
     baseline_option,
@@ -24,6 +22,8 @@ from scanner.commands.session import (
     say_json,
     store_option,
 )
+from scanner.grading.assess import grade
+from scanner.sealed.archive import inputs_from
 
 
 @click.group()

@@ -19,9 +19,9 @@ from scanner.commands.session import (
     store_option,
 )
 from scanner.errors import UsageError
-from scanner.registers import sign_entry
-from scanner.seal import verify as check_seal
-from scanner.signature import FileSigner
+from scanner.institution.registers import sign_entry
+from scanner.sealed.seal import verify as check_seal
+from scanner.sealed.signature import FileSigner
 
 
 @click.command()

@@ -17,20 +17,20 @@ import duckdb
 import msgspec
 
 from scanner import registry
-from scanner.archive import RESULT, Registry, find_assessment
-from scanner.baseline import load_baseline
-from scanner.disk import disk_full, is_full, translated
+from scanner.collecting.progress import ReadState, Silent, progress_on
+from scanner.collecting.redaction import printable
 from scanner.errors import EngineError, SealError, UsageError
-from scanner.estate import Estate, load_estate
-from scanner.grade import DOCUMENTS
-from scanner.guideline import Baseline
+from scanner.grading.grade import DOCUMENTS
+from scanner.guideline.baseline import load_baseline
+from scanner.guideline.nouns import Baseline
+from scanner.institution.estate import Estate, load_estate
+from scanner.institution.registers import Registers, load_registers
 from scanner.model import FailOn, utc
-from scanner.progress import ReadState, Silent, progress_on
-from scanner.redaction import printable
-from scanner.registers import Registers, load_registers
 from scanner.result import Assessment, GapRow
-from scanner.seal import STORE_FILE, verify
-from scanner.store import Store
+from scanner.sealed.archive import RESULT, Registry, find_assessment
+from scanner.sealed.disk import disk_full, is_full, translated
+from scanner.sealed.seal import STORE_FILE, verify
+from scanner.sealed.store import Store
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 LINE_LIMIT = 4000

@@ -25,7 +25,7 @@ from scanner.commands.session import (
 from scanner.demo.bank import write as write_bank
 from scanner.demo.description import read_description
 from scanner.errors import UsageError
-from scanner.estate_template import write_initial
+from scanner.institution.estate_template import write_initial
 from scanner.result import Assessment
 
 LANGUAGES = ("zh-TW", "en")

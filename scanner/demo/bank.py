@@ -6,13 +6,13 @@ import hashlib
 import json
 from pathlib import Path
 
-from scanner.canonical import canonical_json
 from scanner.demo.description import Description, read_description
 from scanner.demo.documents import write_registers
 from scanner.demo.expansion import Lines, assets_of, expand
 from scanner.demo.keys import SUPPLIER, demo_signer
 from scanner.model import keys_digest
-from scanner.signature import seal_envelope
+from scanner.sealed.canonical import canonical_json
+from scanner.sealed.signature import seal_envelope
 
 CENSUS_TYPE = "application/vnd.ztgrade.census+json"
 """Payload type of the signed statement beside a supplied file."""

@@ -11,8 +11,8 @@ from typing import Any
 
 from scanner.demo.description import Description
 from scanner.demo.keys import OUTSIDER, demo_signer
-from scanner.registers import ENTRY_TYPE, Entry, entry_payload, load_registers
-from scanner.signature import seal_envelope
+from scanner.institution.registers import ENTRY_TYPE, Entry, entry_payload, load_registers
+from scanner.sealed.signature import seal_envelope
 
 Fields = dict[str, Any]
 

@@ -6,7 +6,7 @@ import hashlib
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from scanner.signature import FileSigner
+from scanner.sealed.signature import FileSigner
 
 SEED = "ztgrade lab bank, demo key, not a secret: "
 SUPPLIER = "supplier"

@@ -11,8 +11,8 @@ from functools import cache
 
 import pytest
 
-from scanner.baseline import Baseline, load_baseline, parse_baseline, shipped_baselines
-from scanner.guideline import NAME_IN_SENTENCE
+from scanner.guideline.baseline import Baseline, load_baseline, parse_baseline, shipped_baselines
+from scanner.guideline.nouns import NAME_IN_SENTENCE
 from scanner.model import Level, Pillar, RequirementKind, Scene, ServiceModel
 from scanner.registry import checks
 from scanner.result import Text

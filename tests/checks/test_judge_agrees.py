@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import duckdb
 
-from scanner.judge import outcomes_sql
+from scanner.judging.judge import outcomes_sql
+from scanner.judging.world import with_quantified
 from scanner.model import Outcome
-from scanner.world import with_quantified
 from tests.checks.test_contract import built_of, each_check, worlds_of
 from tests.checks.world import load
 

@@ -6,14 +6,14 @@ from datetime import datetime
 from pathlib import Path
 
 from scanner import registry
-from scanner.assess import Inputs, read_targets
-from scanner.baseline import load_baseline
-from scanner.collect import collect
+from scanner.collecting.collect import collect
 from scanner.demo.bank import write
 from scanner.demo.description import read_description
-from scanner.estate import load_estate
-from scanner.registers import load_registers
-from scanner.store import Store
+from scanner.grading.assess import Inputs, read_targets
+from scanner.guideline.baseline import load_baseline
+from scanner.institution.estate import load_estate
+from scanner.institution.registers import load_registers
+from scanner.sealed.store import Store
 
 
 def collected(folder: Path, baseline_id: str = "fsc-2024") -> Inputs:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-import scanner.grade as grading
+import scanner.grading.grade as grading
 from scanner.column import Claim, Subject, check
 from scanner.facts import Authenticators, Placement, Same, User
 from scanner.facts.identity import Authenticator
-from scanner.institution import Selector
+from scanner.institution.nouns import Selector
 from scanner.model import ItemState, Level, RequirementKind, RequirementState
 from scanner.result import RequirementResult
 from tests.scanner.miniature import (

@@ -12,18 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scanner import registry
-from scanner.assess import MEMBERSHIP_MAX_AGE, Graded
-from scanner.coverage import listing_gaps
-from scanner.evidence import Evidence, ReadTarget, connect, identifier, judged_fields, quoted, sql_type
-from scanner.explain import missing
-from scanner.judge import Judged, Use, judge
+from scanner.grading.assess import MEMBERSHIP_MAX_AGE, Graded
+from scanner.grading.coverage import listing_gaps
+from scanner.institution.register_entry import Entry
+from scanner.institution.registers import Registers
+from scanner.judging.evidence import Evidence, ReadTarget, connect, identifier, judged_fields, quoted, sql_type
+from scanner.judging.explain import missing
+from scanner.judging.judge import Judged, Use, judge
+from scanner.judging.population import Population
+from scanner.judging.scope import Membership, Scope, listed_keys
+from scanner.judging.tally import Counts, count, excepted
 from scanner.model import Pillar, RequirementState
-from scanner.population import Population
-from scanner.register_entry import Entry
-from scanner.registers import Registers
 from scanner.result import Grade, RequirementResult
-from scanner.scope import Membership, Scope, listed_keys
-from scanner.tally import Counts, count, excepted
 
 MET, NOT_MET = RequirementState.MET, RequirementState.NOT_MET
 

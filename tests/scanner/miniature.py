@@ -12,16 +12,16 @@ import duckdb
 import msgspec
 
 from scanner.column import Check, Claim, Subject, check, fields_of
-from scanner.evidence import Evidence, ReadTarget, connect, sql_type
 from scanner.facts import FACTS, Authenticators, SignIn, User
-from scanner.grade import Tally
-from scanner.institution import Caps, Estate, Selector, System
-from scanner.judge import Judged, Use, judge
+from scanner.grading.grade import Tally
+from scanner.institution.nouns import Caps, Estate, Selector, System
+from scanner.judging.evidence import Evidence, ReadTarget, connect, sql_type
+from scanner.judging.judge import Judged, Use, judge
+from scanner.judging.population import Population
+from scanner.judging.scope import Membership, Scope, listed_keys
+from scanner.judging.tally import count
 from scanner.model import Census, Fact, Level, Outcome, Scene, ServiceModel, keys_digest
-from scanner.population import Population
 from scanner.result import Text
-from scanner.scope import Membership, Scope, listed_keys
-from scanner.tally import count
 
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
 FRESH = AS_OF - timedelta(days=1)

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from scanner.collection import Collection, CollectionMeta
-from scanner.institution import Caps, Credential, Estate
+from scanner.collecting.pacing import Pace
+from scanner.institution.nouns import Caps, Credential, Estate
 from scanner.model import Access, Census, Fact, Gap, Permission, PlannedCall, Record, Target
-from scanner.pacing import Pace
 from scanner.result import Text
+from scanner.sealed.collection import Collection, CollectionMeta
 
 AT = datetime(2026, 11, 20, 1, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scanner import registry
-from scanner.assess import grade
+from scanner.grading.assess import grade
 from scanner.result import Assessment, RequirementResult
 from tests.scanner.lab import collected
 

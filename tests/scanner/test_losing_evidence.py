@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scanner import registry
-from scanner.assess import Graded, grade
+from scanner.grading.assess import Graded, grade
 from tests.scanner.lab import collected
 from tests.scanner.losing import changed, improvements, losses, named, positive, sample, without, without_entry
 

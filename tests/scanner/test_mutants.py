@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-import scanner.evidence
-import scanner.grade
-import scanner.judge
-import scanner.population
-import scanner.scope
-import scanner.tally
-import scanner.world
+import scanner.grading.grade
+import scanner.judging.evidence
+import scanner.judging.judge
+import scanner.judging.population
+import scanner.judging.scope
+import scanner.judging.tally
+import scanner.judging.world
 import tests.scanner.miniature
 from scanner.derive.same import Sameness
-from scanner.evidence import Evidence
-from scanner.grade import Ladder, Tally
+from scanner.grading.grade import Ladder, Tally
+from scanner.judging.evidence import Evidence
 from scanner.model import ItemState, Level, RequirementState
 from scanner.result import Span
 from tests.scanner import laws
@@ -30,21 +30,21 @@ Mutant = Callable[[Patch], None]
 
 
 def unknown_passes(patch: Patch) -> None:
-    patch.setattr(scanner.judge, "OUTCOME_SQL", scanner.judge.OUTCOME_SQL.replace("ELSE 2", "ELSE 0"))
+    patch.setattr(scanner.judging.judge, "OUTCOME_SQL", scanner.judging.judge.OUTCOME_SQL.replace("ELSE 2", "ELSE 0"))
 
 
 def unknown_applies_is_na(patch: Patch) -> None:
-    broken = scanner.judge.OUTCOME_SQL.replace("WHEN NOT {applies}", "WHEN NOT coalesce({applies}, false)")
-    patch.setattr(scanner.judge, "OUTCOME_SQL", broken)
+    broken = scanner.judging.judge.OUTCOME_SQL.replace("WHEN NOT {applies}", "WHEN NOT coalesce({applies}, false)")
+    patch.setattr(scanner.judging.judge, "OUTCOME_SQL", broken)
 
 
 def unknown_holds_fails(patch: Patch) -> None:
-    broken = scanner.judge.OUTCOME_SQL.replace("AND NOT {holds}", "AND NOT coalesce({holds}, false)")
-    patch.setattr(scanner.judge, "OUTCOME_SQL", broken)
+    broken = scanner.judging.judge.OUTCOME_SQL.replace("AND NOT {holds}", "AND NOT coalesce({holds}, false)")
+    patch.setattr(scanner.judging.judge, "OUTCOME_SQL", broken)
 
 
 def unknown_membership_is_none(patch: Patch) -> None:
-    real = scanner.tally.count
+    real = scanner.judging.tally.count
 
     def count(judged: Any, membership: Any) -> Any:
         connection = judged.population.evidence.connection
@@ -57,8 +57,8 @@ def unknown_membership_is_none(patch: Patch) -> None:
 
 
 def stale_or_unread_placement_is_no_member(patch: Patch) -> None:
-    real = scanner.scope._told
-    patch.setattr(scanner.scope, "_told", lambda voice, criterion: f"coalesce({real(voice, criterion)}, false)")
+    real = scanner.judging.scope._told
+    patch.setattr(scanner.judging.scope, "_told", lambda voice, criterion: f"coalesce({real(voice, criterion)}, false)")
 
 
 def listed_keys_are_forgotten(patch: Patch) -> None:
@@ -92,7 +92,7 @@ def one_defining_source_suffices(patch: Patch) -> None:
     def closed(self: Any, max_age: Any) -> bool:
         return any(self.evidence.closed(source, self.name, max_age) for source in self.defined_by)
 
-    patch.setattr(scanner.population.Population, "closed", closed)
+    patch.setattr(scanner.judging.population.Population, "closed", closed)
 
 
 def silence_is_absence(patch: Patch) -> None:
@@ -100,7 +100,7 @@ def silence_is_absence(patch: Patch) -> None:
 
 
 def conflicts_are_settled_by_the_first(patch: Patch) -> None:
-    patch.setattr(scanner.world, "conflict_sql", lambda *_: "")
+    patch.setattr(scanner.judging.world, "conflict_sql", lambda *_: "")
 
 
 def doubled_rows_take_any(patch: Patch) -> None:
@@ -114,7 +114,7 @@ def doubled_rows_take_any(patch: Patch) -> None:
 
 
 def precedence_falls_through(patch: Patch) -> None:
-    patch.setattr(scanner.world, "decided", lambda voices, info: _first_that_spoke(voices, info))
+    patch.setattr(scanner.judging.world, "decided", lambda voices, info: _first_that_spoke(voices, info))
 
 
 def _first_that_spoke(voices: Any, info: Any) -> str:
@@ -127,14 +127,14 @@ def sameness_is_taken_for_granted(patch: Patch) -> None:
 
 
 def doubled_keys_are_merged(patch: Patch) -> None:
-    real = scanner.evidence.sameness
+    real = scanner.judging.evidence.sameness
 
     def merged(pairs: Any) -> Sameness:
         listed = list(pairs)
         found = real(listed)
         return Sameness({**{alias: key for alias, key in listed if key}, **found.canonical}, frozenset())
 
-    patch.setattr(scanner.evidence, "sameness", merged)
+    patch.setattr(scanner.judging.evidence, "sameness", merged)
 
 
 def evidence_never_ages(patch: Patch) -> None:
@@ -146,21 +146,21 @@ def the_future_counts(patch: Patch) -> None:
 
 
 def vacuity_proves(patch: Patch) -> None:
-    real = scanner.judge.with_quantified
+    real = scanner.judging.judge.with_quantified
 
     def with_quantified(connection: Any, world: str, statements: Any) -> str:
         return real(connection, world, statements).replace("CAST(NULL AS BOOLEAN)", "CAST(true AS BOOLEAN)")
 
-    patch.setattr(scanner.judge, "with_quantified", with_quantified)
+    patch.setattr(scanner.judging.judge, "with_quantified", with_quantified)
 
 
 def an_unread_element_is_skipped(patch: Patch) -> None:
-    real = scanner.world._fold
+    real = scanner.judging.world._fold
 
     def fold(statement: Any) -> str:
         return real(statement).replace(f'bool_or("{statement.name}" IS NULL)', "false")
 
-    patch.setattr(scanner.world, "_fold", fold)
+    patch.setattr(scanner.judging.world, "_fold", fold)
 
 
 def an_open_population_counts_as_closed(patch: Patch) -> None:
@@ -197,7 +197,7 @@ def unknown_counts_as_failed(patch: Patch) -> None:
 
 
 def a_crash_passes(patch: Patch) -> None:
-    real = scanner.judge.judge
+    real = scanner.judging.judge.judge
 
     def judge(population: Any, uses: Any, as_of: datetime, precedence: Any) -> Any:
         judged = real(population, uses, as_of, precedence)
@@ -209,31 +209,31 @@ def a_crash_passes(patch: Patch) -> None:
 
 
 def any_requirement_met_meets_the_item(patch: Patch) -> None:
-    real = scanner.grade.item_state
+    real = scanner.grading.grade.item_state
 
     def item_state(requirements: Any) -> tuple[ItemState, str]:
         if any(r.state is RequirementState.MET for r in requirements):
             return ItemState.MET, ""
         return real(requirements)
 
-    patch.setattr(scanner.grade, "item_state", item_state)
+    patch.setattr(scanner.grading.grade, "item_state", item_state)
 
 
 def missing_documents_are_forgiven(patch: Patch) -> None:
-    real = scanner.grade.item_state
+    real = scanner.grading.grade.item_state
 
     def item_state(requirements: Any) -> tuple[ItemState, str]:
         state, why = real(requirements)
         return (ItemState.MET if state is ItemState.NEEDS_ATTESTATION else state), why
 
-    patch.setattr(scanner.grade, "item_state", item_state)
+    patch.setattr(scanner.grading.grade, "item_state", item_state)
 
 
 def one_refuted_branch_disproves_a_choice(patch: Patch) -> None:
     def any_of(states: Any) -> RequirementState:
         return RequirementState.NOT_MET if RequirementState.NOT_MET in states else RequirementState.MET
 
-    patch.setattr(scanner.grade, "any_of", any_of)
+    patch.setattr(scanner.grading.grade, "any_of", any_of)
 
 
 def levels_can_be_skipped(patch: Patch) -> None:
@@ -242,12 +242,12 @@ def levels_can_be_skipped(patch: Patch) -> None:
         top = max(held, key=lambda level: level.rank, default=Level.NONE)
         return Ladder(Span(floor=top, ceiling=top))
 
-    patch.setattr(scanner.grade, "ladder", ladder)
+    patch.setattr(scanner.grading.grade, "ladder", ladder)
 
 
 def gates_are_ignored(patch: Patch) -> None:
-    real = scanner.grade.ladder
-    patch.setattr(scanner.grade, "ladder", lambda states, gates: real(states, {}))
+    real = scanner.grading.grade.ladder
+    patch.setattr(scanner.grading.grade, "ladder", lambda states, gates: real(states, {}))
 
 
 MUTANTS: tuple[tuple[Mutant, Law], ...] = (

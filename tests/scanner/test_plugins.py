@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from scanner import registry
-from scanner.assess import code_lock
-from scanner.baseline import load_baseline, plugin_baselines
 from scanner.errors import EngineError, UnknownName
+from scanner.grading.assess import code_lock
+from scanner.guideline.baseline import load_baseline, plugin_baselines
 from scanner.plugins import BASELINES, CHECKS, COLLECTORS, plugins
 from tests.scanner.commands.stage import ztgrade
 from tests.scanner.distribution import CHECK, COLLECTOR, Distribution, distributions

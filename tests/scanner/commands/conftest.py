@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from scanner.assess import Graded
 from scanner.commands.explaining import graded_again
+from scanner.grading.assess import Graded
 from tests.scanner.commands.stage import Institution, sign_in, user, ztgrade
 
 

@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from scanner.cli import cli
+from scanner.collecting.redaction import printable
 from scanner.demo.bank import CENSUS_TYPE
 from scanner.demo.keys import SUPPLIER, demo_signer
 from scanner.errors import ZtgradeError
 from scanner.model import keys_digest
-from scanner.redaction import printable
-from scanner.signature import seal_envelope
+from scanner.sealed.signature import seal_envelope
 
 Row = dict[str, Any]
 APPROVER = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"approver of the small institution").digest())

@@ -12,8 +12,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from scanner.assess import Graded
 from scanner.commands.explaining import finding_rows
+from scanner.grading.assess import Graded
 from scanner.model import Outcome
 from scanner.result import FindingRow
 from tests.scanner.commands.conftest import Bank

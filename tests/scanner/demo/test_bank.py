@@ -15,10 +15,10 @@ from scanner.demo.bank import write
 from scanner.demo.description import Description, read_description
 from scanner.demo.expansion import assets_of, expand
 from scanner.demo.keys import SUPPLIER, demo_signer
-from scanner.estate import load_estate
-from scanner.institution import Estate
+from scanner.institution.estate import load_estate
+from scanner.institution.nouns import Estate
+from scanner.institution.registers import load_registers
 from scanner.model import Fact, Gap, Scene, keys_digest
-from scanner.registers import load_registers
 
 OPEN_BY_DESIGN = {("fabric", "Segment")}
 

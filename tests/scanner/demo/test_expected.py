@@ -12,17 +12,17 @@ from importlib.resources import files
 import pytest
 
 from scanner import registry
-from scanner.assess import Graded, Inputs, grade, read_targets
-from scanner.baseline import load_baseline
-from scanner.collect import collect
+from scanner.collecting.collect import collect
 from scanner.demo.bank import write
 from scanner.demo.description import read_description
-from scanner.estate import load_estate
-from scanner.evidence import identifier
+from scanner.grading.assess import Graded, Inputs, grade, read_targets
+from scanner.guideline.baseline import load_baseline
+from scanner.institution.estate import load_estate
+from scanner.institution.registers import load_registers
+from scanner.judging.evidence import identifier
 from scanner.model import Level, Outcome, Pillar
-from scanner.registers import load_registers
 from scanner.result import Assessment
-from scanner.store import Store
+from scanner.sealed.store import Store
 
 Row = Mapping[str, str]
 

@@ -1,0 +1,1 @@
+"""Reading targets under restraint, and turning whatever escapes into gaps."""

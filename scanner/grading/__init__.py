@@ -1,0 +1,1 @@
+"""From findings to tallies, requirements, items and level intervals."""

@@ -1,0 +1,145 @@
+"""All that a report shows, gathered from a sealed assessment: words, examples with sentences, and where bytes lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import scanner
+from scanner.grading.assess import Graded
+from scanner.grading.grade import RULE_VERSION
+from scanner.guideline.nouns import Baseline, Requirement
+from scanner.judging.explain import Shown, shown
+from scanner.judging.judge import Use
+from scanner.model import Outcome
+from scanner.result import Assessment, Dossier, Example, ItemText, RequirementText, Text
+
+EXAMPLES_PER_OUTCOME = 12
+"""Sentences are built on demand; a report shows so many assets per requirement and outcome."""
+
+
+def dossier(graded: Graded, *, root: str, key: str, strict: Assessment | None = None) -> Dossier:
+    """Gather what a report shows; ``root`` and ``key`` come from the verified seal."""
+    baseline = graded.inputs.baseline
+    return Dossier(
+        assessment=graded.assessment,
+        items=[
+            ItemText(
+                id=item.id,
+                pillar=item.pillar,
+                level=item.level,
+                function=item.function,
+                title=item.title,
+                says=item.says,
+                fix=item.fix,
+                provenance=item.provenance,
+                note=item.note,
+                requirements=[
+                    text for requirement in item.requires for text in _requirement_texts(requirement, item.id, graded)
+                ],
+            )
+            for item in baseline.items.values()
+        ],
+        gates=[
+            text
+            for level, requirements in baseline.gates.items()
+            for requirement in requirements
+            for text in _requirement_texts(requirement, level.value, graded)
+        ],
+        examples=list(examples(graded)),
+        systems={name: system.title for name, system in graded.inputs.estate.systems.items()},
+        rule_version=RULE_VERSION,
+        root=root,
+        key=key,
+        strict=strict,
+        institution=graded.inputs.estate.institution_name,
+        generated_by=f"ztgrade {scanner.__version__}",
+    )
+
+
+def _requirement_texts(requirement: Requirement, owner: str, graded: Graded) -> Iterator[RequirementText]:
+    use = graded.uses.get(requirement.address)
+    rule = ""
+    if use is not None:
+        built = use.check.build(graded.inputs.as_of, use.parameters)
+        rule = f"applies: {built.applies}\nholds: {built.holds}"
+    yield RequirementText(
+        id=requirement.address,
+        kind=requirement.kind,
+        says=requirement.says,
+        fix=requirement.fix,
+        check=requirement.check or "",
+        doc=use.check.doc if use is not None else "",
+        rule=rule,
+        asks=requirement.asks,
+    )
+    for branch in requirement.branches:
+        yield from _requirement_texts(branch, owner, graded)
+
+
+def examples(graded: Graded, per_outcome: int = EXAMPLES_PER_OUTCOME) -> Iterator[Example]:
+    """The first assets of every requirement that failed, then those that stayed unknown, each with its sentence."""
+    baseline = graded.inputs.baseline
+    for item in baseline.items.values():
+        for requirement in item.requires:
+            for part in requirement.walk():
+                use = graded.uses.get(part.address)
+                if use is None or use.id in graded.judged[use.over].errors:
+                    continue
+                rows = [
+                    row
+                    for outcome in (Outcome.FAIL, Outcome.UNKNOWN)
+                    for row in seen(graded, use, outcome=outcome, limit=per_outcome)
+                ]
+                assets = [row.asset for row in rows]
+                places = evidence_of(graded, use, assets)
+                members = graded.membership.of(graded.judged[use.over].population, assets)
+                for row in rows:
+                    yield Example(
+                        item=item.id,
+                        requirement=part.address,
+                        use=use.id,
+                        asset=row.asset,
+                        outcome=row.outcome,
+                        sentence=sentence(baseline, part, row),
+                        evidence=places[row.asset],
+                        systems=sorted({s.system for s, member in members[row.asset] if member is not False}),
+                    )
+
+
+def seen(
+    graded: Graded,
+    use: Use,
+    *,
+    outcome: Outcome | None = None,
+    asset: str | None = None,
+    limit: int | None = None,
+) -> list[Shown]:
+    """What a use saw, of the assets with an outcome or of one asset, in order of asset."""
+    return shown(
+        graded.judged[use.over], use, graded.inputs.as_of, graded.inputs.estate.precedence, outcome, asset, limit
+    )
+
+
+def sentence(baseline: Baseline, requirement: Requirement, row: Shown) -> Text:
+    """Why one asset stands as it does; the bare values where the baseline has no sentence for it."""
+    said = baseline.sentence(requirement, row.shows)
+    if said is not None:
+        return said
+    values = {name: baseline.say(value) for name, value in row.fields.items() if not isinstance(value, list)}
+    return Text(
+        zh_tw="；".join(f"{name} = {value.zh_tw}" for name, value in values.items()),
+        en="; ".join(f"{name} = {value.en}" for name, value in values.items()),
+    )
+
+
+def evidence_of(graded: Graded, use: Use, assets: Sequence[str]) -> dict[str, list[str]]:
+    """For each asset ``collection root / file`` of every file in which a row about it was judged."""
+    built = use.check.build(graded.inputs.as_of, use.parameters)
+    names = {fact.__name__ for fact, _ in built.touched.fields} | {use.over}
+    found: dict[str, list[str]] = {asset: [] for asset in assets}
+    for name in sorted(names):
+        for source in graded.evidence.promising(name):
+            for target, path in graded.evidence.files(source, name):
+                for asset in graded.evidence.mentioned(path, assets):
+                    found[asset].append(f"{target.root}/facts/{name}.parquet")
+    return found

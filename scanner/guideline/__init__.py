@@ -1,0 +1,1 @@
+"""The guideline as data, proved against the checks that it uses."""

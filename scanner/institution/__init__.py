@@ -1,0 +1,1 @@
+"""What the institution writes: its estate, secrets by reference, registers of documents, schedules."""

@@ -1,0 +1,252 @@
+"""One entry of the registers: who says what about which requirement, until when; no I/O."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from itertools import pairwise
+from typing import Any
+
+from scanner.errors import nearest
+from scanner.facts import FACTS
+from scanner.institution.nouns import key_fault
+from scanner.institution.toml_source import Table
+from scanner.model import Scene, iso
+from scanner.sealed.canonical import canonical_json
+
+LONGEST_EXCEPTION = timedelta(days=365)
+"""An accepted risk is looked at again within a year."""
+
+SHORTEST_REASON = 30
+"""Characters that the reason of an exception has at least."""
+
+_REQUIREMENT = re.compile(r"([1-9]-[1-9][0-9]?|I|II|III|IV)(/[a-z0-9][a-z0-9-]*)+")
+_ITEM = re.compile(r"[1-9]-[1-9][0-9]?")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class EntryKind(StrEnum):
+    """Kinds of entry, by the name of their array of tables."""
+
+    ATTESTATION = "attestation"
+    DRILL = "drill"
+    REVIEW = "review"
+    EXCEPTION = "exception"
+    SCOPE_STATEMENT = "scope_statement"
+
+
+class Answer(StrEnum):
+    """What the document says of the requirement."""
+
+    YES = "yes"
+    NO = "no"
+
+
+class ExceptionType(StrEnum):
+    """Why a failure is accepted."""
+
+    RISK_ACCEPTED = "risk_accepted"
+    COMPENSATING_CONTROL = "compensating_control"
+    FALSE_POSITIVE = "false_positive"
+    PLANNED = "planned"
+
+
+@dataclass(frozen=True)
+class Document:
+    """The document that the entry rests on, by name and SHA-256 in hex."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry as written. ``scenes`` empty means every scene of the system; times are UTC."""
+
+    kind: EntryKind
+    id: str
+    requirement: str
+    """Address of the requirement; empty for a scope statement."""
+    system: str
+    scenes: tuple[Scene, ...]
+    owner: str
+    approver: str
+    made_at: datetime
+    effective_from: datetime
+    expires_at: datetime
+    document: Document | None
+    signature: str
+    """File of the envelope, relative to the directory of the registers; empty where what is written is no such file."""
+    file: str
+    denies: bool = False
+    """The answer is no."""
+    statement: str = ""
+    assets: tuple[str, ...] = ()
+    """Exact keys that an exception names."""
+    item: str = ""
+    population: str = ""
+    """Item and population that a scope statement declares empty."""
+    fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Every field but the signature, as written: what is signed."""
+
+    def covers(self, system: str, scene: Scene) -> bool:
+        """Whether it speaks of this scope."""
+        return self.system == system and (not self.scenes or scene in self.scenes)
+
+
+@dataclass(frozen=True)
+class Known:
+    """Names that entries may use; None where they are not known."""
+
+    requirements: frozenset[str] | None = None
+    systems: Mapping[str, Collection[Scene]] | None = None
+
+
+def entry_payload(entry: Entry, institution: str, baseline_id: str) -> bytes:
+    """What the approver signs: canonical JSON of every field as written, the institution and the baseline."""
+    fields = {"kind": str(entry.kind), **{key: _plain(value) for key, value in entry.fields.items()}}
+    return canonical_json({"baseline": baseline_id, "entry": fields, "institution": institution})
+
+
+def read_entry(kind: EntryKind, table: Table, known: Known) -> Entry:
+    """One entry of a register file; what is wrong is added to the problems of the table."""
+    before = len(table.problems)
+    id_ = table.expect_name("id")
+    system, scenes = _scope(table, known.systems)
+    made_at = table.expect_moment("made_at")
+    entry = Entry(
+        kind=kind,
+        id=id_,
+        requirement="" if kind is EntryKind.SCOPE_STATEMENT else _requirement(table, known.requirements),
+        system=system,
+        scenes=scenes,
+        owner=table.expect_str("owner"),
+        approver=table.expect_str("approver"),
+        made_at=made_at,
+        effective_from=table.expect_moment("effective_from", made_at),
+        expires_at=table.expect_moment("expires_at"),
+        document=_document(table, kind),
+        signature=_signature(table, id_),
+        file=table.source.file,
+        denies=_denies(table, kind),
+        statement=table.expect_str("statement", "" if kind is EntryKind.EXCEPTION else None),
+        assets=_exception(table) if kind is EntryKind.EXCEPTION else (),
+        item=_item(table, known.requirements) if kind is EntryKind.SCOPE_STATEMENT else "",
+        population=_population(table) if kind is EntryKind.SCOPE_STATEMENT else "",
+        fields={key: value for key, value in table.data.items() if key != "signature"},
+    )
+    times = _happened(table, kind, made_at)
+    if len(table.problems) == before:
+        _check_order(table, entry, times)
+    return entry
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return value
+
+
+def _scope(table: Table, systems: Mapping[str, Collection[Scene]] | None) -> tuple[str, tuple[Scene, ...]]:
+    system = table.expect_str("system") if systems is None else table.expect_word("system", systems, what="system")
+    scenes = table.expect_enums("scenes", Scene) if "scenes" in table else table.expect_enums("scenes", Scene, ())
+    if systems is not None and system in systems:
+        for scene in scenes:
+            if scene not in systems[system]:
+                table.problem("scenes", f"{scene.value!r} is not a scene of {system}{nearest(scene, systems[system])}")
+    return system, scenes
+
+
+def _requirement(table: Table, known: frozenset[str] | None) -> str:
+    address = table.expect_str("requirement")
+    if not address:
+        return ""
+    if known is not None and address not in known:
+        table.problem("requirement", f"there is no requirement {address!r}{nearest(address, known)}")
+    elif not _REQUIREMENT.fullmatch(address):
+        table.problem("requirement", f"{address!r} is not an address", "1-1/covered-entrances or II/protect-surface")
+    return address
+
+
+def _item(table: Table, known: frozenset[str] | None) -> str:
+    item = table.expect_str("item")
+    items = None if known is None else {found[0] for address in known if (found := _ITEM.match(address))}
+    if item and items is not None and item not in items:
+        table.problem("item", f"there is no item {item!r}{nearest(item, items)}")
+    elif item and not _ITEM.fullmatch(item):
+        table.problem("item", f"{item!r} is not an item", "1-4")
+    return item
+
+
+def _population(table: Table) -> str:
+    return table.expect_word("population", [fact.__name__ for fact in FACTS if fact.population], what="population")
+
+
+def _document(table: Table, kind: EntryKind) -> Document | None:
+    if "document" not in table and kind in (EntryKind.EXCEPTION, EntryKind.SCOPE_STATEMENT):
+        table.expect_raw("document")
+        return None
+    inner = table.expect_table("document")
+    if "document" not in table:
+        return None
+    document = Document(inner.expect_str("name"), inner.expect_str("sha256"))
+    if document.sha256 and not _SHA256.fullmatch(document.sha256):
+        inner.problem("sha256", "expected 64 hex digits in lower case", "sha256sum FILE")
+    return document
+
+
+def _signature(table: Table, id_: str) -> str:
+    name = table.expect_str("signature", f"{id_}.dsse.json")
+    if posixpath.isabs(name) or ".." in name.split("/") or not name.endswith(".json"):
+        table.problem("signature", f"{name!r} is not a .json file inside the directory of the registers")
+        return ""
+    return posixpath.normpath(name)
+
+
+def _denies(table: Table, kind: EntryKind) -> bool:
+    if kind not in (EntryKind.ATTESTATION, EntryKind.REVIEW):
+        return False
+    return table.expect_enum("answer", Answer) is Answer.NO
+
+
+def _exception(table: Table) -> tuple[str, ...]:
+    table.expect_enum("type", ExceptionType)
+    reason = table.expect_str("reason")
+    if reason and len(" ".join(reason.split())) < SHORTEST_REASON:
+        table.problem("reason", f"expected at least {SHORTEST_REASON} characters that say why")
+    return table.expect_list(
+        "assets", valid=lambda key: "names exact assets, no patterns" if "*" in key else key_fault(key)
+    )
+
+
+def _happened(table: Table, kind: EntryKind, made_at: datetime) -> tuple[tuple[str, datetime], ...]:
+    """Moments that lie before the entry was made, in their order; reads the other fields of drills and reviews."""
+    if kind is EntryKind.DRILL:
+        for key in ("trigger", "decision", "action"):
+            table.expect_str(key)
+        return (("occurred_at", table.expect_moment("occurred_at")),)
+    if kind is EntryKind.REVIEW:
+        table.expect_int("count", minimum=0)
+        return (("period_from", table.expect_moment("period_from")), ("period_to", table.expect_moment("period_to")))
+    return ()
+
+
+def _check_order(table: Table, entry: Entry, happened: tuple[tuple[str, datetime], ...]) -> None:
+    moments = (*happened, ("made_at", entry.made_at))
+    for (earlier, one), (later, other) in pairwise(moments):
+        if one > other:
+            table.problem(later, f"lies before {earlier}")
+    if entry.expires_at <= max(entry.made_at, entry.effective_from):
+        table.problem("expires_at", "lies before it was made or takes effect")
+    if entry.kind is EntryKind.EXCEPTION and entry.expires_at - entry.made_at > LONGEST_EXCEPTION:
+        table.problem("expires_at", f"an exception lasts at most {LONGEST_EXCEPTION.days} days from made_at")

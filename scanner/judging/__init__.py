@@ -1,0 +1,1 @@
+"""From what the sources said to findings: three-valued, column by column."""

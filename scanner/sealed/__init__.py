@@ -1,0 +1,1 @@
+"""Evidence on disk: collections and assessments that are sealed, chained, and verified."""
