@@ -60,9 +60,11 @@ def _root(look: Look, report: CredentialReport | None) -> Iterator[Record]:
                 asset=look.home,
                 field="access_keys",
             )
-        elif listed is not None and (listed > 0) is not (present == 1) and listed > present:
-            raise Malformed("the summary says that the root user has no key, and the credential report lists one")
-        keys = listed
+        elif listed is not None and (listed > 0) is not (present == 1):
+            detail = "the account summary and the credential report differ on the keys of the root user"
+            yield from look.gap("RootUser", GapWhy.CONFLICT, detail, asset=look.home, field="access_keys")
+        else:
+            keys = listed
         if row is not None and listed is None:
             yield from look.gap(
                 "RootUser", GapWhy.MALFORMED, "the report does not say", asset=look.home, field="access_keys"
@@ -84,7 +86,8 @@ def _root(look: Look, report: CredentialReport | None) -> Iterator[Record]:
         detail = "the account summary and the credential report differ on the second factor"
         yield from look.gap("RootUser", GapWhy.CONFLICT, detail, asset=look.home, field="mfa")
         mfa = None
-    yield from look.saw(RootUser(asset=look.home, observed_at=look.begun, mfa=mfa, access_keys=keys))
+    told_at = look.begun if keys is None or report is None else min(look.begun, report.made_at)
+    yield from look.saw(RootUser(asset=look.home, observed_at=told_at, mfa=mfa, access_keys=keys))
 
 
 def _of_root(look: Look, device: Any) -> bool:

@@ -119,7 +119,8 @@ def read(look: Look, report: CredentialReport | None) -> Iterator[Record]:
             for fact in ("Credentials", "Activity", "Authenticators"):
                 yield from look.gap(fact, GapWhy.UNSEEN, "the credential report does not name the user", asset=asset)
             yield from look.gap("User", GapWhy.UNSEEN, "not in the credential report", asset=asset, field="enabled")
-        yield from _user(look, asset, name, tags, row, others)
+        told_at = look.begun if report is None or row is None else min(look.begun, report.made_at)
+        yield from _user(look, asset, told_at, name, tags, row, others)
         yield from look.saw(
             Placement(
                 asset=asset,
@@ -177,7 +178,13 @@ def _principals(details: Answer) -> Principals:
 
 
 def _user(
-    look: Look, asset: str, name: str, tags: Mapping[str, str], row: ReportRow | None, others: frozenset[str] | None
+    look: Look,
+    asset: str,
+    told_at: datetime,
+    name: str,
+    tags: Mapping[str, str],
+    row: ReportRow | None,
+    others: frozenset[str] | None,
 ) -> Iterator[Record]:
     given = tags.get(look.settings.category_tag or "")
     category: Any = given if given in CATEGORIES else None
@@ -194,7 +201,7 @@ def _user(
         enabled = None if others is None else name in others
     elif row is not None and enabled is None:
         yield from look.gap("User", GapWhy.MALFORMED, "the report does not say", asset=asset, field="enabled")
-    yield from look.saw(User(asset=asset, observed_at=look.begun, enabled=enabled, category=category, login=name))
+    yield from look.saw(User(asset=asset, observed_at=told_at, enabled=enabled, category=category, login=name))
 
 
 def _privilege(look: Look, asset: str, arn: str, can: Power, principals: Principals) -> Iterator[Record]:

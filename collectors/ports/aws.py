@@ -87,7 +87,14 @@ class AwsPort:
         """Requests sent, by ``service:Operation``."""
 
     def ask(self, operation: Operation, region: str = "", **parameters: Any) -> Answer | None:
-        """The whole answer, every page of it, or None where AWS says that there is none; raises ReadError."""
+        """The whole answer, every page of it, or None where AWS says that there is none; raises ReadError.
+
+        Raises EngineError, and sends nothing, for a call that is not on the list.
+        """
+        if (operation.service, operation.name) not in self._allowed:
+            raise EngineError(
+                f"the call {operation.service}:{operation.name} is not on the list of calls that may be made"
+            )
         asked = {**operation.given, **parameters}
         whole: dict[str, Any] = {}
         for number in range(1, MOST_PAGES + 1):
@@ -214,10 +221,10 @@ class AwsPort:
         return session
 
     def _guard(self, model: Any, **_: Any) -> None:
-        """Let nothing through that is not on the list, whoever asks, parts of the library included."""
+        """Let nothing through that is not on the list: the library makes calls of its own, such as s3:HeadBucket."""
         name = (str(model.service_model.service_name), str(model.name))
         if name not in self._allowed:
-            raise EngineError(f"the call {':'.join(name)} is not on the list of calls that may be made")
+            raise AccessDenied(f"not sent: {':'.join(name)}, which the client library wanted, is not on our list")
         self.sent[":".join(name)] += 1
 
     def _new_client(self, session: Any, service: str, region: str) -> Any:

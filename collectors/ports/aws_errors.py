@@ -55,8 +55,9 @@ REFUSED = frozenset(
         "UnrecognizedClientException",
     }
 )
-EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
-SKEWED = frozenset({"RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"})
+EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
+"""EC2 says RequestExpired of a credential that is over."""
+SKEWED = frozenset({"RequestInTheFuture", "RequestTimeTooSkewed"})
 SLOWER = frozenset(
     {
         "BandwidthLimitExceeded",

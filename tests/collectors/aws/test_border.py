@@ -309,6 +309,16 @@ def test_a_call_that_is_not_on_the_list_is_never_sent(server: Canned) -> None:
     assert server.asked == []
 
 
+def test_a_role_that_may_not_be_assumed_is_denied_by_name(server: Canned) -> None:
+    server.replies = [query_error("AccessDenied", 403)]
+    port, access = port_to(server, proven=False, assume_role="arn:aws:iam::123456789012:role/reader")
+
+    with pytest.raises(AccessDenied):
+        port.ask(ALLOWED[0])
+    assert (access.logins, len(server.asked)) == (1, 1)
+    assert "Action=AssumeRole" in server.asked[0]
+
+
 def test_a_credential_without_its_parts_is_told_without_its_secret(server: Canned) -> None:
     for key, hidden in ((None, "hush-hush"), ("AKIA", '{"hush-hush": 1}')):
         access = LiveAccess(live_target(server.address), key=key, hidden=hidden)

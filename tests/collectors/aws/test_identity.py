@@ -193,4 +193,15 @@ def test_where_summary_and_report_differ_on_the_root_user_nothing_is_settled() -
 
     found, records = root(1, 0, {"access_key_1_active": "true"}, [])
     assert found.access_keys is None
-    assert gaps(records, "RootUser", "access_keys")
+    assert gaps(records, "RootUser", "access_keys")[0].why is GapWhy.CONFLICT
+
+    found, _ = root(1, 1, {"access_key_1_active": "false"}, [])
+    assert found.access_keys is None
+
+
+def test_what_the_report_says_is_as_old_as_the_report() -> None:
+    files = account()
+    files[REPORT] = {**report(line("chang"), line("robot")), "GeneratedTime": "2026-01-01T00:00:00Z"}
+    old = {type(one): one for one in seen(Remembered(files)) if isinstance(one, (User, Activity, RootUser))}
+
+    assert {one.observed_at for one in old.values()} == {datetime(2026, 1, 1, tzinfo=UTC)}
