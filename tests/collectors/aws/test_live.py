@@ -25,6 +25,7 @@ from scanner.facts import (
     PeerIsolation,
     Placement,
     Privilege,
+    RootUser,
     Segment,
     SegmentPolicy,
     User,
@@ -99,6 +100,9 @@ def test_users_are_seen_with_their_power_and_their_factors(whole: Scan) -> None:
     assert by[Credentials][backup].access_keys_need_mfa is False
     assert by[Credentials][guarded].access_keys_need_mfa is True
     assert by[Credentials][unused].password == "none"
+    assert by[Credentials][lin].password == "never_expires"
+    root = whole.of(RootUser)[0]
+    assert (root.mfa, root.access_keys) == ("none", 0)
     administration = whole.of(AccountAdministration)[0]
     assert (administration.full_administrators, administration.unconditional_grants) == (1, 1)
 
