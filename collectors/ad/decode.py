@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 EPOCH: Final = datetime(1601, 1, 1, tzinfo=UTC)
+_GENERALIZED = re.compile(rb"\d{14}(\.\d+)?Z")
 NEVER: Final = 0x7FFFFFFFFFFFFFFF
 
 
@@ -52,7 +54,10 @@ def filetime(raw: bytes) -> datetime | None:
 
 def generalized_time(raw: bytes) -> datetime:
     """A moment from ``20261120010000.0Z``; raises ValueError."""
-    return datetime.strptime(raw.decode("ascii").split(".")[0].rstrip("Z"), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    if not _GENERALIZED.fullmatch(raw):
+        raise ValueError(f"{raw[:40]!r} is no time in UTC")
+    parts = (int(raw[begin:end]) for begin, end in ((0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14)))
+    return datetime(*parts, tzinfo=UTC)  # type: ignore[misc, arg-type]
 
 
 def text(raw: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
@@ -13,6 +14,8 @@ from scanner.errors import Malformed
 
 _DECLARED = frozenset(name.lower() for name in attributes.DECLARED)
 _REQUESTING = b"# requesting: "
+_SAFE = re.compile(rb"(?:[!-9;=-~](?:[ -~]*[!-~])?)?")
+"""Values that need no base64: printable ASCII that neither begins nor ends with what has a meaning of its own."""
 LONGEST = 16 * 1024 * 1024
 """Bytes of the longest record that is read."""
 
@@ -33,8 +36,7 @@ def written(entries: Iterable[Entry]) -> bytes:
 
 
 def _line(name: str, value: bytes) -> bytes:
-    plain = value.isascii() and value[:1] not in (b" ", b":", b"<") and not value.endswith(b" ")
-    if plain and not any(byte < 32 or byte == 127 for byte in value):
+    if _SAFE.fullmatch(value):
         return name.encode("ascii") + b": " + value + b"\n"
     return name.encode("ascii") + b":: " + base64.b64encode(value) + b"\n"
 

@@ -13,7 +13,7 @@ from collectors.ports.directory import DirectoryPort, Entry
 from scanner.errors import AccessDenied, Malformed, Truncated, Unreachable
 from scanner.model import Access, Capture
 
-PART = 5000
+PART = 2000
 """Entries in one file of the record; a reading of any size is kept in memory no larger than this."""
 ROUNDS = 100_000
 GROUPS = "(|(objectClass=group)(objectClass=foreignSecurityPrincipal))"

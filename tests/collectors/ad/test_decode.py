@@ -32,6 +32,9 @@ def test_times_and_their_nevers() -> None:
     for broken in (b"-1", b"x", b"9223372036854775806"):
         with pytest.raises(ValueError, match=r"FILETIME|invalid"):
             decode.filetime(broken)
+    for broken in (b"", b"20261120010000", b"20261320010000.0Z", b"2026112001000x.0Z"):
+        with pytest.raises(ValueError, match=r"time|month"):
+            decode.generalized_time(broken)
     assert decode.flags(b"-2147483646") == 0x80000002
 
 
@@ -56,7 +59,9 @@ def test_ldif_goes_both_ways() -> None:
     asked = frozenset({"samaccountname", "displayname", "objectsid"})
     rows = [
         Entry("CN=林,DC=x", {"displayname": ("林".encode(), b" led by a blank"), "objectsid": (bytes(28),)}, asked),
-        Entry("CN=b,DC=x", {"samaccountname": (b"b",), "displayname": (b": colon\n",)}, asked),
+        Entry(
+            "CN=b,DC=x", {"samaccountname": (b"b", b"", b"a b"), "displayname": (b": colon\n", b"<", b"ends ")}, asked
+        ),
     ]
 
     assert list(ldif.entries(io.BytesIO(ldif.written(rows)), "x.ldif")) == rows

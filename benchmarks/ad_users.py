@@ -1,0 +1,77 @@
+"""Reads a domain of many users from a Samba domain controller beside ``ldapsearch``, the same attributes in one run.
+
+``python -m benchmarks.ad_users [USERS]`` as root, with the packages of ``make lab-deps``; 10,000 users by default. Both
+read every object with the attributes that the collector asks for, security descriptors included. Filling the domain
+takes most of the time.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from benchmarks import measured
+from collectors.ad import COLLECTOR, attributes
+from scanner.model import Gap
+from tests.collectors.ad.asking import AskingAccess, ad_target
+from tests.lab import samba
+
+ACCOUNT = "svc-scan@corp.test"
+DESCRIPTORS = "1.2.840.113556.1.4.801=::MAMCAQc="  # owner, group and DACL, as the collector asks
+
+
+def fill(folder: Path, users: int) -> None:
+    """Add users below OU=People, straight into the database."""
+    path = folder / "users.ldif"
+    with path.open("w", encoding="ascii") as file:
+        for number in range(users):
+            file.write(
+                f"dn: CN=bench{number},OU=People,{samba.BASE}\nobjectClass: user\nsAMAccountName: bench{number}\n"
+                f"displayName: Bench {number}\nuserPrincipalName: bench{number}@corp.test\nuserAccountControl: 514\n\n"
+            )
+    modules = next(Path("/usr/lib").glob("*/samba/ldb"))
+    subprocess.run(
+        ["ldbadd", "--nosync", "-H", str(folder / "private" / "sam.ldb"), str(path)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        env=os.environ | {"LDB_MODULES_PATH": str(modules)},
+    )
+
+
+def collect(address: str, ca_file: str) -> None:
+    """Read everything with the collector; for a process of its own."""
+    target = ad_target(f"ldaps://{address}", ca_file=ca_file, server_name="dc1.corp.test")
+    access = AskingAccess(target, ACCOUNT, samba.PASSWORD)
+    rows = Counter(type(record).__name__ for record in COLLECTOR.read(access) if not isinstance(record, Gap))
+    print(f"  {access.log['login']} login, {access.log['call']} pages, rows: {dict(rows)}", file=sys.stderr)
+
+
+def main(users: int) -> None:
+    """Print both costs and their ratio."""
+    with tempfile.TemporaryDirectory() as place, samba.domain_controller(Path(place)) as domain:
+        fill(domain.folder, users)
+        secret = Path(place) / "secret"
+        secret.touch(0o600)
+        secret.write_text(samba.PASSWORD)
+        configuration = Path(place) / "ldap.conf"
+        configuration.write_text(f"TLS_CACERT {domain.ca_file}\nTLS_REQCERT allow\n")
+        os.environ["LDAPCONF"] = str(configuration)  # the name in the certificate does not resolve here
+        search = ["ldapsearch", "-LLL", "-x", "-H", f"ldaps://{domain.address}", "-D", ACCOUNT, "-y", str(secret)]
+        search += ["-b", samba.BASE, "-E", "pr=1000/noprompt", "-E", DESCRIPTORS, "(objectClass=*)"]
+        ours = [sys.executable, "-m", "benchmarks.ad_users", "--collect", domain.address, str(domain.ca_file)]
+        for round_number in (1, 2):
+            floor = measured.run([*search, *attributes.OBJECT])
+            cost = measured.run(ours)
+            print(f"round {round_number}, {users} users x {len(attributes.OBJECT)} attributes")
+            print(f"  ldapsearch  {floor}\n  collector   {cost}\n  ratio of wall {cost.wall / floor.wall:.2f}")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--collect"]:
+        collect(*sys.argv[2:4])
+    else:
+        main(int(sys.argv[1]) if sys.argv[1:] else 10_000)
