@@ -156,10 +156,11 @@ class Look:
 
 
 def _sound(answer: Answer, lists: tuple[str, ...]) -> None:
-    """Raise Malformed unless each of the lists is there and holds objects or texts."""
+    """Raise Malformed unless each of the lists is there and holds objects; aliases of the account are texts."""
     for name in lists:
         items = answer.get(name)
-        if not isinstance(items, list) or not all(isinstance(item, (Mapping, str)) for item in items):
+        kind = str if name == "AccountAliases" else Mapping
+        if not isinstance(items, list) or not all(isinstance(item, kind) for item in items):
             raise Malformed(f"the answer has no sound list {name}")
 
 

@@ -37,7 +37,7 @@ def file_name(operation: Operation, region: str, parameters: Mapping[str, Any]) 
     """Such as ``describe-volumes.us-east-1.json`` or ``get-bucket-tagging.my-bucket.json``."""
     parts = [operation.file]
     if region and operation.service != "s3":
-        parts.append(region)
+        parts.append(quote(region, safe="-"))
     parts += [quote(str(value), safe="") for value in parameters.values()]
     return ".".join(parts) + ".json"
 

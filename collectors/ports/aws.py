@@ -23,6 +23,7 @@ from scanner.errors import (
     LoginRefused,
     Malformed,
     SecretUnavailable,
+    Throttled,
     Truncated,
     Unreachable,
 )
@@ -134,7 +135,12 @@ class AwsPort:
         def attempt() -> dict[str, Any] | None:
             return self._exchanged(operation, region, asked)
 
-        answer = self._access.call(attempt) if self._proven else self._access.login(attempt)
+        if self._proven:
+            return self._access.call(attempt)
+        try:
+            answer = self._access.login(attempt)
+        except Throttled:  # that is no refusal, and a login is tried only once
+            answer = self._access.call(attempt)
         self._proven = True
         return answer
 

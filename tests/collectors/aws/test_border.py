@@ -222,6 +222,16 @@ def test_throttling_waits_as_long_as_it_is_told_and_then_goes_on(server: Canned)
     assert access.waits == [7.0]
 
 
+def test_a_first_call_that_is_throttled_is_no_refused_login(server: Canned) -> None:
+    server.replies = [query_error("Throttling"), query_error("Throttling"), sent(200, CALLER)]
+    port, access = port_to(server, proven=False)
+    answer = port.ask(ALLOWED[0])
+
+    assert answer is not None
+    assert answer["Account"] == "123456789012"
+    assert access.logins == 1
+
+
 def test_a_lost_connection_is_tried_once_more(server: Canned) -> None:
     server.replies = [reset, sent(200, b'{"Keys": []}', "application/json")]
     port, _ = port_to(server)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from collectors.aws import COLLECTOR
-from collectors.aws.operations import DETAILS
-from collectors.aws.recording import captured_at, recorded
+from collectors.aws.operations import DETAILS, GROUPS
+from collectors.aws.recording import captured_at, file_name, recorded
 from scanner.facts import Account, Segment, User
 from scanner.model import Census, Gap, GapWhy, Record
 from tests.collectors.aws.recorded import CAPTURED_AT, REGION, account, recorded_target, write
@@ -82,6 +82,12 @@ def test_a_single_region_needs_no_region_in_the_names(tmp_path: Path) -> None:
     records = read(COLLECTOR, recorded_target(tmp_path, regions=[REGION]))
 
     assert any(isinstance(one, Segment) for one in records)
+
+
+def test_a_region_cannot_lead_out_of_the_folder() -> None:
+    name = file_name(GROUPS.call, "../../etc/x", {})
+
+    assert name == "describe-security-groups...%2F..%2Fetc%2Fx.json"
 
 
 def test_ids_of_keys_are_shortened_and_shared_words_removed() -> None:
