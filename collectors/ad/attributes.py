@@ -29,8 +29,6 @@ ROOT = (
     "defaultNamingContext",
     "schemaNamingContext",
     "dnsHostName",
-    "domainFunctionality",
-    "forestFunctionality",
     "tokenGroups",
 )
 """Of the server itself; tokenGroups there are the SIDs of our own session, well-known ones included."""
@@ -51,7 +49,6 @@ OBJECT = (
     "objectClass",
     "objectSid",
     "sAMAccountName",
-    "userPrincipalName",
     "displayName",
     "userAccountControl",
     "accountExpires",

@@ -59,9 +59,14 @@ class DomainReading:
         """Everything; ``closed`` gets the fact types whose census was given. Raises ReadError."""
         root = self._source.root()
         base, observed_at = _base_of(root), self._time(root)
-        skew = abs(self._access.now() - observed_at)
-        if isinstance(self._source, LiveSource) and skew > SKEW:
-            yield SourceIdentity(kind="clock_offset", value=f"{skew.total_seconds():.0f} seconds from ours")
+        host = root.first("dnshostname")
+        if host is not None:
+            yield SourceIdentity(kind="domain_controller", value=host.decode("utf-8", "replace"))
+        now = self._access.now()
+        if isinstance(self._source, LiveSource) and abs(now - observed_at) > SKEW:
+            seconds = (observed_at - now).total_seconds()
+            yield SourceIdentity(kind="clock_offset", value=f"{seconds:+.0f} seconds from ours, which counts")
+            observed_at = now
         schema = schema_of(list(self._source.schema(decode.text(root.first("schemanamingcontext") or b""))))
         rights = Rights(frozenset(root.values.get("tokengroups", ())), schema)
         if "tokengroups" not in root.values:
@@ -105,7 +110,7 @@ class DomainReading:
         sids = set()
         for entry in groups:
             raw = entry.first("objectsid")
-            with_rid = decode.sid_text(raw) if raw is not None and len(raw) == 28 else ""
+            with_rid = _sid(raw) if raw is not None and len(raw) == 28 else ""
             if b"group" in entry.values.get("objectclass", ()) and with_rid.startswith("S-1-5-21-"):
                 sids.add(with_rid.rpartition("-")[0])
         if len(sids) != 1:
@@ -155,10 +160,7 @@ class DomainReading:
         managed = classes & {"msds-managedserviceaccount", "msds-groupmanagedserviceaccount"}
         kind = "device" if "computer" in classes and not managed else "user"
         raw = entry.first("objectsid")
-        try:
-            sid = decode.sid_text(raw) if raw is not None else ""
-        except ValueError:
-            sid = ""
+        sid = _sid(raw) if raw is not None else ""
         if not sid:
             self._holes[f"{entry.dn} does not show its SID"] = None
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -121,17 +121,19 @@ def _password(view: View, control: Seen[int]) -> Literal["expires", "never_expir
 def membership_of(view: View, domain: Domain, table: GroupTable, *serves: str) -> Membership:
     """Groups of an account or computer; what is hidden on the way is a gap for each ``Fact.field`` served."""
     rid = view.one("primaryGroupID", decode.number)
+    old = view.values("sIDHistory", *serves)
     history = []
-    for old in view.values("sIDHistory") or ():
+    for raw in old or ():
         try:
-            history.append(decode.sid_text(old))
+            history.append(decode.sid_text(raw))
         except ValueError as error:
             view.lose(GapWhy.MALFORMED, f"sIDHistory: {error}", serves)
+            old = None
     primary = None if rid.value is None else f"{domain.sid}-{rid.value}"
     membership = table.of(view.entry.dn, view.values("memberOf"), primary, history)
     if not membership.whole:
         view.lose(GapWhy.DENIED, membership.flaw, serves)
-    return membership
+    return membership if old is not None else replace(membership, whole=False, flaw="sIDHistory is not shown")
 
 
 def placed(view: View, domain: Domain, membership: Membership, *, host_name: str | None) -> Placement:

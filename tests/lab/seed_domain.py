@@ -28,7 +28,6 @@ DENIED = [
     "memberOf",
     "sIDHistory",
     "manager",
-    "userPrincipalName",
 ]
 """Attributes each of which one user hides from svc-noattr."""
 

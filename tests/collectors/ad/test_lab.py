@@ -45,6 +45,10 @@ SERVED = {
     "lastLogonTimestamp": {("Activity", "ever_signed_in"), ("Activity", "last_sign_in"), ("Activity", "idle_since")},
     "whenCreated": {("Activity", "idle_since")},
     "primaryGroupID": {("Placement", "groups"), ("Privilege", "privileged")},
+    "sIDHistory": {("Placement", "groups"), ("Privilege", "privileged")},
+    "msDS-UserPasswordExpiryTimeComputed": {("Credentials", "password")},
+    "memberOf": set(),  # the groups' own member lists tell it
+    "manager": set(),
 }
 """What each attribute decides; where it is hidden these and no others are lost."""
 
@@ -181,7 +185,8 @@ def test_a_hidden_attribute_is_a_gap_and_never_a_value(
                 assert getattr(fact, name) is None, (type(fact).__name__, name)
     beside = {("Privilege", "privileged")}  # other users of this reading hide what everybody's privilege rests on
     assert lost | beside == SERVED[attribute] | beside
-    assert any(attribute in row.detail for row in blind if isinstance(row, Gap) and row.asset == clear)
+    said = [row.detail for row in blind if isinstance(row, Gap) and row.asset == clear]
+    assert any(attribute in detail for detail in said) or not SERVED[attribute]
 
 
 @pytest.fixture(scope="module")
@@ -275,7 +280,11 @@ def test_start_tls_reads_the_same(ask: Callable[..., Any], seen: list[Record], d
     records, _ = ask(address=f"ldap://{domain.address}")
 
     assert {row.asset for row in facts(records)} == {row.asset for row in facts(seen)}
-    assert [row.kind for row in records if isinstance(row, SourceIdentity)] == ["tls_certificate", "domain_sid"]
+    assert [row.kind for row in records if isinstance(row, SourceIdentity)] == [
+        "tls_certificate",
+        "domain_controller",
+        "domain_sid",
+    ]
 
 
 # Logins and connections that fail

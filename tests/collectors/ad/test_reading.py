@@ -10,7 +10,7 @@ import pytest
 from collectors.ad import AdCollector, attributes
 from scanner.errors import LoginRefused, Truncated
 from scanner.facts import AccountExpiry, Activity, Credentials, Device, Placement, Privilege, Trusts, User
-from scanner.model import Gap, GapWhy, Record
+from scanner.model import Capture, Gap, GapWhy, Record, SourceIdentity
 from tests.collectors.ad import forest
 from tests.collectors.ad.asking import AskingAccess, ad_target, by_login, closed, keep, whole_gaps
 from tests.collectors.ad.forest import AUTHENTICATED, BASE, DOMAIN_SID, OURS, READ, RecordedPort, ace, descriptor, guid
@@ -205,6 +205,29 @@ def test_old_sids_count() -> None:
     assert by_login(reading(port), Privilege)["eva"].privileged is True
 
 
+def test_hidden_old_sids_leave_membership_open() -> None:
+    port = forest.small()
+    sd = descriptor(ace("OD", 0x10, OURS, guid("sIDHistory")), ace("A", READ, AUTHENTICATED))
+    port.objects.append(forest.user("eva", 1103, sd=sd))
+
+    records = reading(port)
+
+    assert by_login(records, Privilege)["eva"].privileged is None
+    assert by_login(records, Placement)["eva"].groups is None
+
+
+def test_a_clock_that_runs_elsewhere_is_named_and_ours_counts() -> None:
+    itself = forest.root()
+    port = forest.small(itself=replace(itself, values=itself.values | {"currenttime": (b"20261121010000.0Z",)}))
+
+    records = reading(port)
+
+    assert {row.observed_at for row in facts(records)} == {NOW}
+    assert [row.value for row in records if isinstance(row, SourceIdentity) and row.kind == "clock_offset"] == [
+        "+86400 seconds from ours, which counts"
+    ]
+
+
 def test_membership_is_known_from_either_end_and_unknown_from_none() -> None:
     closed_to_us = descriptor(ace("OD", 0x10, OURS, guid("member")), ace("A", READ, AUTHENTICATED))
     both = descriptor(ace("OD", 0x10, OURS, guid("memberOf")), ace("A", READ, AUTHENTICATED))
@@ -325,6 +348,45 @@ def test_an_end_in_the_past_disables_and_a_hidden_end_leaves_open() -> None:
     assert {name: users[name].enabled for name in ("past", "hidden", "off")} == {
         "past": False, "hidden": None, "off": False,
     }  # fmt: skip
+
+
+def rich(hidden: str = "") -> RecordedPort:
+    """A domain in which every attribute says something, and one may be hidden everywhere."""
+    port = forest.small()
+    pc = forest.user("PC$", 1104, operatingSystem="Windows 11", operatingSystemVersion="10", dNSHostName="pc.corp.test")
+    port.objects += [
+        forest.user("eva", 1103, manager=f"CN=unseen,{BASE}", lastLogonTimestamp="134000000000000000"),
+        forest.user("old", 1107, sIDHistory=forest.decode.sid_bytes(f"{DOMAIN_SID}-512"), displayName="Old"),
+        forest.user("lost", 1108, memberOf=f"CN=gone,OU=Groups,{BASE}"),
+        replace(pc, values=pc.values | {"objectclass": (b"top", b"user", b"computer")}),
+        forest.entry(
+            f"CN=t,CN=System,{BASE}",
+            "top",
+            "trustedDomain",
+            trustPartner="t.test",
+            trustDirection="3",
+            trustAttributes="4",
+        ),
+    ]
+    closed_to_us = descriptor(ace("OD", 0x10, OURS, guid(hidden)), ace("A", READ, AUTHENTICATED))
+    if hidden:
+        port.objects = [
+            replace(one, values={name: found for name, found in one.values.items() if name != hidden.lower()})
+            for one in port.objects
+        ]
+    if hidden and hidden != "nTSecurityDescriptor":
+        port.objects = [
+            replace(one, values=one.values | {"ntsecuritydescriptor": (closed_to_us,)}) for one in port.objects
+        ]
+    return port
+
+
+@pytest.mark.parametrize("attribute", attributes.OBJECT)
+def test_every_attribute_that_is_asked_for_is_needed(attribute: str) -> None:
+    def told(port: RecordedPort) -> list[Record]:
+        return [row for row in reading(port) if not isinstance(row, Capture)]
+
+    assert told(rich(attribute)) != told(rich())
 
 
 def test_nothing_is_asked_for_beyond_the_declared() -> None:
