@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from collectors.aws.credential_report import TRACKED_SINCE, CredentialReport, ReportRow, parse
-from collectors.aws.look import Look, instant, tag_list, tags_of, text
+from collectors.aws.look import Look, instant, items, tag_list, tags_of, text
 from collectors.aws.operations import (
     DETAILS,
     OF_USER,
@@ -51,19 +51,28 @@ class Principals:
         held: list[Statement] = []
         whole = True
         holders = [(holder, inline)]
-        for name in holder.get("GroupList") or ():
-            if name in self.groups:
-                holders.append((self.groups[name], "GroupPolicyList"))
-            else:
-                whole = False
+        try:
+            for name in items(holder, "GroupList", str) if inline == "UserPolicyList" else ():
+                if name in self.groups:
+                    holders.append((self.groups[name], "GroupPolicyList"))
+                else:
+                    whole = False
+        except Malformed:
+            whole = False
         for one, key in holders:
-            for policy in one.get(key) or ():
+            try:
+                own = items(one, key, optional=key == "UserPolicyList")
+                attached = items(one, "AttachedManagedPolicies")
+            except Malformed:
+                whole = False
+                continue
+            for policy in own:
                 try:
                     held += statements(policy.get("PolicyDocument"))
                 except Malformed:
                     whole = False
-            for attached in one.get("AttachedManagedPolicies") or ():
-                known = self.policies.get(str(attached.get("PolicyArn")))
+            for policy in attached:
+                known = self.policies.get(str(policy.get("PolicyArn")))
                 whole = whole and known is not None
                 held += known or ()
         return power(held, whole=whole)
@@ -109,7 +118,7 @@ def read(look: Look, report: CredentialReport | None) -> Iterator[Record]:
         try:
             name, arn, user_id = text(holder, "UserName"), text(holder, "Arn"), text(holder, "UserId")
             made_at, tags = instant(holder.get("CreateDate")), tags_of(holder.get("Tags"))
-            groups = [str(group) for group in holder.get("GroupList") or ()]
+            groups = items(holder, "GroupList", str)
         except Malformed as error:
             yield from look.lost(DETAILS, error)
             continue
@@ -154,8 +163,9 @@ def _principals(details: Answer) -> Principals:
     found = Principals()
     for policy in details["Policies"]:
         arn = text(policy, "Arn")
-        current = [one for one in policy.get("PolicyVersionList") or () if one.get("IsDefaultVersion")]
         try:
+            versions = items(policy, "PolicyVersionList")
+            current = [one for one in versions if one.get("IsDefaultVersion") is True]
             found.policies[arn] = statements(current[0].get("Document")) if current else None
         except Malformed:
             found.policies[arn] = None
@@ -163,8 +173,9 @@ def _principals(details: Answer) -> Principals:
             found.policies.pop(arn)
     everything = Statement(True, ("*",), False, ("*",), False, {})
     for holder in (*details["UserDetailList"], *details["GroupDetailList"], *details["RoleDetailList"]):
-        for attached in holder.get("AttachedManagedPolicies") or ():
-            arn = str(attached.get("PolicyArn"))
+        listed = holder.get("AttachedManagedPolicies")
+        for attached in listed if isinstance(listed, list) else ():
+            arn = str(attached.get("PolicyArn")) if isinstance(attached, Mapping) else ""
             if arn.endswith(_ADMINISTRATOR):
                 found.policies.setdefault(arn, (everything,))
     found.groups = {text(group, "GroupName"): group for group in details["GroupDetailList"]}

@@ -174,7 +174,7 @@ def tags_of(given: object) -> dict[str, str]:
     for tag in given:
         if not isinstance(tag, Mapping) or not isinstance(tag.get("Key"), str):
             raise Malformed("a tag has no Key")
-        found[tag["Key"]] = str(tag.get("Value", ""))
+        found[tag["Key"]] = text(tag, "Value") if tag.get("Value") != "" else ""
     return found
 
 
@@ -192,6 +192,19 @@ def instant(given: object) -> datetime:
     except ValueError:
         raise Malformed(f"{given[:40]!r} is no time") from None
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def items(holder: Mapping[str, Any], name: str, kind: type = Mapping, *, optional: bool = False) -> list[Any]:
+    """A list of an answer, of objects unless another kind is named; an optional one may be left out.
+
+    Raises Malformed for anything else: a list that is not there is not an empty one.
+    """
+    given = holder.get(name)
+    if given is None and optional and name not in holder:
+        return []
+    if not isinstance(given, list) or not all(isinstance(item, kind) for item in given):
+        raise Malformed(f"the answer has no sound list {name}")
+    return given
 
 
 def text(holder: Mapping[str, Any], name: str) -> str:

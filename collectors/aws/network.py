@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from collectors.aws.look import Look, tag_list, tags_of, text
+from collectors.aws.look import Look, items, tag_list, tags_of, text
 from collectors.aws.operations import GROUPS, INTERFACES
 from scanner.errors import Malformed, ReadError
 from scanner.facts import PeerIsolation, Placement, Segment, SegmentPolicy
@@ -83,7 +83,7 @@ def read(look: Look) -> Iterator[Record]:
         sound: list[Mapping[str, Any]] = []
         for group in listed:
             try:
-                permits[text(group, "GroupId")] = tuple(_permits(group.get("IpPermissions")))
+                permits[text(group, "GroupId")] = tuple(_permits(items(group, "IpPermissions")))
                 sound.append(group)
             except Malformed as error:
                 yield from look.lost(GROUPS, error, region=region)
@@ -199,39 +199,35 @@ def _joined(networks: Iterable[Network]) -> list[Network]:
     return [*ipaddress.collapse_addresses(four), *ipaddress.collapse_addresses(six)]
 
 
-def _permits(given: object) -> Iterator[Permit]:
-    if not isinstance(given, list):
-        raise Malformed("a security group has no list of rules")
+def _permits(given: Iterable[Mapping[str, Any]]) -> Iterator[Permit]:
     for item in given:
         protocol = text(item, "IpProtocol")
         first, last = item.get("FromPort"), item.get("ToPort")
+        if protocol in {"tcp", "udp"} and not (isinstance(first, int) and isinstance(last, int)):
+            raise Malformed(f"a rule for {protocol} has no ports")
         try:
-            networks = [ipaddress.ip_network(text(one, "CidrIp"), strict=False) for one in item.get("IpRanges") or ()]
-            networks += [
-                ipaddress.ip_network(text(one, "CidrIpv6"), strict=False) for one in item.get("Ipv6Ranges") or ()
-            ]
+            ranges = [text(one, "CidrIp") for one in items(item, "IpRanges")]
+            ranges += [text(one, "CidrIpv6") for one in items(item, "Ipv6Ranges")]
+            networks = [ipaddress.ip_network(one, strict=False) for one in ranges]
         except ValueError as error:
             raise Malformed(f"a rule of a security group: {error}") from None
         yield Permit(
             protocol=protocol.lower(),
             ports=(first, last) if isinstance(first, int) and isinstance(last, int) else None,
             networks=tuple(networks),
-            groups=tuple(text(one, "GroupId") for one in item.get("UserIdGroupPairs") or ()),
-            lists=tuple(text(one, "PrefixListId") for one in item.get("PrefixListIds") or ()),
+            groups=tuple(text(one, "GroupId") for one in items(item, "UserIdGroupPairs")),
+            lists=tuple(text(one, "PrefixListId") for one in items(item, "PrefixListIds")),
         )
 
 
 def _bound(interfaces: Iterable[Mapping[str, Any]]) -> Bound:
     found = Bound()
     for number, interface in enumerate(interfaces):
-        addresses = {text(one, "PrivateIpAddress") for one in interface.get("PrivateIpAddresses") or ()}
+        addresses = {text(one, "PrivateIpAddress") for one in items(interface, "PrivateIpAddresses", optional=True)}
         if isinstance(single := interface.get("PrivateIpAddress"), str):
             addresses.add(single)
-        addresses |= {text(one, "Ipv6Address") for one in interface.get("Ipv6Addresses") or ()}
-        groups = interface.get("Groups")
-        if not isinstance(groups, list):
-            raise Malformed("a network interface has no list of groups")
-        names = {text(group, "GroupId") for group in groups}
+        addresses |= {text(one, "Ipv6Address") for one in items(interface, "Ipv6Addresses", optional=True)}
+        names = {text(group, "GroupId") for group in items(interface, "Groups")}
         for name in names:
             found.members[name].append(frozenset(addresses))
             found.beside[name] |= names

@@ -132,7 +132,7 @@ def power(held: Iterable[Statement], *, whole: bool) -> Power:
 
 
 def _statement(given: object) -> Statement:
-    if not isinstance(given, Mapping) or given.get("Effect") not in {"Allow", "Deny"}:
+    if not isinstance(given, Mapping) or given.get("Effect") not in ("Allow", "Deny"):
         raise Malformed("a policy has a statement without effect")
     all_but, away = "NotAction" in given, "NotResource" in given
     actions = _texts(given.get("NotAction" if all_but else "Action"))

@@ -115,7 +115,9 @@ def _default(answer: Mapping[str, Any], ring: KeyRing, region: str) -> tuple[str
     if algorithm not in {"aws:kms", "aws:kms:dsse"}:
         raise Malformed(f"unknown encryption {algorithm!r}")
     named = default.get("KMSMasterKeyID") if isinstance(default, Mapping) else None
-    state = ring.state(named, region) if isinstance(named, str) else KeyState("provider_default", None)
+    if named is not None and not isinstance(named, str):
+        raise Malformed("the key of the default encryption is no text")
+    state = ring.state(named, region) if named else KeyState("provider_default", None)
     return {"institution": "store", "provider_default": "disk", None: None}[state.holder], state
 
 

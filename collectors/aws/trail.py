@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from collectors.aws.look import Look, instant, text
+from collectors.aws.look import Look, instant, items, text
 from collectors.aws.operations import OF_LOG, TRAIL_EVENTS, TRAIL_STATUS, TRAILS
 from scanner.errors import Malformed, ReadError
 from scanner.facts import LogDelivery, LogForwarding, LogSource, Placement
@@ -135,18 +135,18 @@ def _carried(answer: Mapping[str, Any]) -> Carried:
     plain, advanced = answer.get("EventSelectors"), answer.get("AdvancedEventSelectors")
     if not plain and not advanced:
         raise Malformed("the answer has no event selectors")
-    if not all(isinstance(one, (list, type(None))) for one in (plain, advanced)):
-        raise Malformed("event selectors are no list")
+    plain = items(answer, "EventSelectors", optional=True)
+    advanced = items(answer, "AdvancedEventSelectors", optional=True)
     management = data = False
-    for selector in plain or ():
+    for selector in plain:
         # Reading, or writing, alone is not the stream of management events.
         whole = selector.get("ReadWriteType", "All") != "ReadOnly"
         management = management or (selector.get("IncludeManagementEvents", True) is True and whole)
         data = data or bool(selector.get("DataResources"))
-    for selector in advanced or ():
-        fields = {str(one.get("Field")): one for one in selector.get("FieldSelectors") or ()}
-        category = (fields.get("eventCategory") or {}).get("Equals") or []
-        reads_only = "true" in ((fields.get("readOnly") or {}).get("Equals") or [])
+    for selector in advanced:
+        fields = {str(one.get("Field")): one for one in items(selector, "FieldSelectors")}
+        category = items(fields.get("eventCategory", {}), "Equals", str, optional=True)
+        reads_only = "true" in items(fields.get("readOnly", {}), "Equals", str, optional=True)
         management = management or ("Management" in category and not reads_only)
         data = data or "Data" in category
     return Carried(management, data)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
@@ -132,6 +134,33 @@ def test_a_field_of_an_answer_taken_away_helps_nothing(
             found += [f"{name} without {key}: {wrong}" for wrong in wrongs(whole, after)]
 
     assert found == []
+
+
+def _places(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    held = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in held:
+        yield (*path, key)
+        yield from _places(item, (*path, key))
+
+
+def _bent(answer: Any) -> Iterator[Any]:
+    """The answer with something of another shape in each of its places."""
+    for path in _places(answer):
+        for wrong in (None, "x", 7, [], {}):
+            bent = copy.deepcopy(answer)
+            holder = bent
+            for key in path[:-1]:
+                holder = holder[key]
+            holder[path[-1]] = wrong
+            yield bent
+
+
+def test_no_answer_of_whatever_shape_ends_the_reading() -> None:
+    kept = _by_hand()
+    ends = [seen(Remembered({**kept, name: bent})) for name, answer in kept.items() for bent in _bent(answer)]
+
+    assert len(ends) > 500
+    assert all({one.fact for one in records if isinstance(one, Census)} in (PROMISED, set()) for records in ends)
 
 
 def test_one_asset_denied_leaves_the_others_as_they_were(from_moto: Answers) -> None:

@@ -205,6 +205,8 @@ def permit(
         "IpProtocol": protocol,
         **({} if port is None else {"FromPort": port, "ToPort": port}),
         "IpRanges": [{"CidrIp": one} for one in ranges or ()],
+        "Ipv6Ranges": [],
+        "PrefixListIds": [],
         "UserIdGroupPairs": [{"GroupId": one} for one in groups or ()],
         **more,
     }

@@ -9,7 +9,7 @@ import pytest
 
 from collectors.aws.identity import kind_of
 from scanner.errors import Malformed
-from scanner.facts import Activity, Authenticators, Credentials, Privilege, RootUser, User
+from scanner.facts import AccountAdministration, Activity, Authenticators, Credentials, Privilege, RootUser, User
 from scanner.model import Fact, Gap, GapWhy, Record
 from tests.collectors.aws.lab import ACCOUNT
 from tests.collectors.aws.losses import Remembered, seen
@@ -151,7 +151,9 @@ def test_nothing_says_that_a_key_needs_no_second_factor_inside_an_organization()
 def test_whoever_a_role_lets_in_by_name_may_have_its_power() -> None:
     trust = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:user/ann"}}]}
     files = account()
-    files[DETAILS]["RoleDetailList"] = [{"RoleName": "r", "AssumeRolePolicyDocument": trust}]
+    files[DETAILS]["RoleDetailList"] = [
+        {"RoleName": "r", "AssumeRolePolicyDocument": trust, "AttachedManagedPolicies": [], "RolePolicyList": []}
+    ]
 
     assert of(one_user({}), Privilege).privileged is False
     assert of(one_user({}, files), Privilege).privileged is None
@@ -164,6 +166,17 @@ def test_an_unread_policy_rules_no_privilege_out() -> None:
     assert of(one_user({}, AttachedManagedPolicies=attached), Privilege).privileged is None
     assert of(one_user({}, GroupList=["nobody-knows"]), Privilege).privileged is None
     assert of(one_user({}, AttachedManagedPolicies=administrator), Privilege).privileged is True
+
+
+@pytest.mark.parametrize("gone", ["GroupList", "AttachedManagedPolicies"])
+def test_a_listing_of_policies_that_is_missing_rules_nothing_out(gone: str) -> None:
+    files = account()
+    del files[DETAILS]["UserDetailList"][1][gone]
+    records = seen(Remembered(files))
+    robots = [one for one in records if isinstance(one, Privilege) and "ROBOT" in one.asset]
+
+    assert all(one.privileged is None for one in robots)
+    assert next(one for one in records if isinstance(one, AccountAdministration)).full_administrators is None
 
 
 def root(second: int, keys: int, cells: dict[str, str], devices: list[dict[str, Any]]) -> tuple[RootUser, list[Record]]:
