@@ -286,6 +286,8 @@ class _translated:
         if error is None or isinstance(error, ReadError):
             return
         said = f"{self._where}: {self._doing}: {_words(error)}"
+        if type(error).__module__.startswith("gssapi."):  # an extra, so that it cannot be imported here
+            raise AccessDenied(f"{said} (Kerberos; is there a ticket?)") from error
         searching = self._doing.startswith("searching")
         cut = isinstance(
             error, (LDAPSessionTerminatedByServerError, LDAPSocketReceiveError, LDAPSocketSendError, ConnectionError)

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from collectors.ports.directory import connect
-from scanner.errors import LoginRefused, Malformed, ReadError, Truncated, Unreachable, Unsupported
+from collectors.ports.directory import _translated, connect
+from scanner.errors import AccessDenied, LoginRefused, Malformed, ReadError, Truncated, Unreachable, Unsupported
 from tests.collectors.ad.asking import AskingAccess, ad_target
 
 DAY = timedelta(days=1)
@@ -168,6 +168,13 @@ def test_an_anonymous_login_is_never_tried(account: str | None, password: str) -
     with pytest.raises(LoginRefused, match="anonymous"):
         connect(access)
     assert access.log["login"] == 0
+
+
+def test_what_kerberos_says_is_an_error_of_ours() -> None:
+    missing = type("MissingCredentialsError", (Exception,), {"__module__": "gssapi.raw.exceptions"})
+
+    with pytest.raises(AccessDenied, match="no ticket here"), _translated("dc1:636", "logging in"):
+        raise missing("no ticket here")
 
 
 def test_an_unknown_bind_and_a_missing_library_are_named() -> None:
