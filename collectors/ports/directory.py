@@ -117,7 +117,8 @@ def connect(access: Access) -> DirectoryPort:
     """Open, verify the certificate and log in, once; raises Unreachable, LoginRefused, Unsupported.
 
     Options of the target: ``ca_file`` (path or PEM; default: what the machine trusts), ``server_name`` (name in the
-    certificate where the address is another one), ``bind`` (simple, kerberos, ntlm).
+    certificate where the address is another one), ``bind`` (simple, kerberos, ntlm). Simple binds are proved against a
+    server; a whole login by Kerberos or NTLM is not.
     """
     target = access.target
     address = Address.parse(target.address)
