@@ -10,6 +10,7 @@ MAY_SKIP = {
     "a small file system needs root": "a full disk is tried on a file system that the test mounts",
     "no Samba domain controller: make lab-deps installs it, as root": "as root in CI its absence fails the run",
     "mounting is not allowed here": "some kernels and containers let nobody mount one",
+    "systemd-analyze is not installed": "it comes with systemd, which a bare Debian has not",
 }
 """Reasons for which a test may be skipped, and why that is no loss elsewhere."""
 

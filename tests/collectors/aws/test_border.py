@@ -42,6 +42,7 @@ def sent(status: int, body: bytes, content_type: str = "text/xml", **headers: st
         handler.send_response(status)
         handler.send_header("Content-Type", content_type)
         handler.send_header("Content-Length", str(len(body)))
+        handler.send_header("Connection", "close")  # a client that reuses it would race with the server's closing
         for name, value in headers.items():
             handler.send_header(name.replace("_", "-"), value)
         handler.end_headers()
