@@ -44,10 +44,10 @@ def test_every_example_in_the_first_estate_is_valid(tmp_path: Path) -> None:
         (tmp_path / f"keys/{name}.pem").write_bytes(pem)
     (tmp_path / "devices.csv").write_text("name,address\nsw-1,10.0.0.1\n")
     (tmp_path / "core-users.csv").write_text("asset\nuser:corp:a\n")
-    estate = load_estate(path, frozenset({"local", "import"}))
-    assert set(estate.targets) == {"this-host", "ad-corp", "aws-main", "switches/sw-1"}
+    estate = load_estate(path, frozenset({"local", "import", "ad", "aws"}))
+    assert set(estate.targets) == {"this-host", "ad-corp", "aws-main", "hr", "switches/sw-1"}
     assert set(estate.systems) == {"this-host", "core"}
-    assert set(estate.credentials) == {"ad-reader", "switch-reader"}
+    assert set(estate.credentials) == {"ad-reader", "aws-reader", "switch-reader"}
 
 
 def test_every_example_in_the_first_register_is_valid(tmp_path: Path) -> None:
