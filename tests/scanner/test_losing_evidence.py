@@ -1,4 +1,7 @@
-"""Law 12 over the lab bank: losing evidence never helps, and every loss is told by name."""
+"""Law 12 over the lab bank: losing evidence never helps, and every loss is told by name.
+
+The long ones stand in classes of their own, so that they run on different processors.
+"""
 
 from __future__ import annotations
 
@@ -19,23 +22,29 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Graded:
     return grade(collected(tmp_path_factory.mktemp("bank")), registry.checks(), registry.facts())
 
 
-def test_losing_any_fact_field_or_census_never_helps(bank: Graded, tmp_path: Path) -> None:
-    before = bank.assessment.grades
-    tried = list(losses(bank))
-    assert len(tried) > 300
-    for number, loss in enumerate(tried):
-        left = without(bank, loss, tmp_path / str(number))
-        assert not improvements(before, left.grades), str(loss)
-        if loss.field is None or changed(before, left.grades):
+class TestListings:
+    """Fact types, fields and censuses, exhaustively."""
+
+    def test_losing_any_fact_field_or_census_never_helps(self, bank: Graded, tmp_path: Path) -> None:
+        before = bank.assessment.grades
+        tried = list(losses(bank))
+        assert len(tried) > 300
+        for number, loss in enumerate(tried):
+            left = without(bank, loss, tmp_path / str(number))
+            assert not improvements(before, left.grades), str(loss)
+            if loss.field is None or changed(before, left.grades):
+                assert named(left, loss, bank), f"no gap names the loss of {loss}"
+
+
+class TestRows:
+    """Single rows, drawn with a seed."""
+
+    def test_losing_any_single_row_never_helps(self, bank: Graded, tmp_path: Path) -> None:
+        before = bank.assessment.grades
+        for number, loss in enumerate(sample(bank, ROWS, SEED)):
+            left = without(bank, loss, tmp_path / str(number))
+            assert not improvements(before, left.grades), str(loss)
             assert named(left, loss, bank), f"no gap names the loss of {loss}"
-
-
-def test_losing_any_single_row_never_helps(bank: Graded, tmp_path: Path) -> None:
-    before = bank.assessment.grades
-    for number, loss in enumerate(sample(bank, ROWS, SEED)):
-        left = without(bank, loss, tmp_path / str(number))
-        assert not improvements(before, left.grades), str(loss)
-        assert named(left, loss, bank), f"no gap names the loss of {loss}"
 
 
 def test_losing_any_positive_register_entry_never_helps(bank: Graded) -> None:
