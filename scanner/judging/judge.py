@@ -163,7 +163,7 @@ def _roster_first(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         connection.execute("RESET disabled_optimizers")
 
 
-SLICE = 1 << 17
+SLICE = 1 << 20
 """Assets that are judged at once, so that memory does not grow with the population."""
 
 
