@@ -351,8 +351,3 @@ def utc(moment: datetime) -> datetime:
 def iso(moment: datetime) -> str:
     """RFC 3339 in UTC with a ``Z``, at microsecond precision only where there are microseconds."""
     return utc(moment).isoformat().replace("+00:00", "Z")
-
-
-def levels_up_to(level: Level) -> Iterator[Level]:
-    """Levels from I to the given one."""
-    yield from (step for step in Level if Level.NONE.rank < step.rank <= level.rank)

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from scanner.column import fields_of
+from scanner.facts import Placement
 from scanner.institution.estate import Estate, Selector
 from scanner.judging.evidence import Evidence, identifier, quoted
 from scanner.judging.population import Population
-from scanner.judging.world import Voice, voices
+from scanner.judging.world import Voice, agreed, voices
 from scanner.model import GapWhy, Level, Scene, ServiceModel
 
 REFERENCED = {"Directory": "directory", "Account": "account"}
@@ -177,7 +179,7 @@ class Membership:
         """
         connection = self.evidence.connection
         self.build(population)
-        reference = REFERENCED[population.name]
+        reference = fields_of(Placement)[REFERENCED[population.name]]
         placed = list(holders)
         settled = all(holder.closed(self.max_age) for holder in placed)
         for scope in self.scopes:
@@ -188,14 +190,9 @@ class Membership:
             for holder in placed:
                 joins: dict[str, str] = {}
                 speaking = self._voices(holder, "Placement", self.evidence.promising("Placement"), joins)
-                heard = [voice for voice in speaking if voice.join]
-                value = (
-                    "coalesce(" + ", ".join(f"CASE WHEN {v.fresh} THEN {v.alias}.{reference} END" for v in heard) + ")"
-                    if heard
-                    else "CAST(NULL AS VARCHAR)"
-                )
                 union.append(
-                    f"SELECT members.{column} AS member, {value} AS reference FROM {holder.table} AS roster "
+                    f"SELECT members.{column} AS member, {agreed(speaking, reference)} AS reference "
+                    f"FROM {holder.table} AS roster "
                     f"JOIN {self.table(holder)} AS members ON members.id = roster.id {' '.join(joins.values())} "
                     f"WHERE coalesce(members.{column}, 1) = 1"
                 )
