@@ -27,6 +27,8 @@ from scanner.model import (
     SourceIdentity,
     Target,
     keys_digest,
+    narrowed,
+    promised_facts,
 )
 
 BREATH = 10_000
@@ -72,7 +74,7 @@ class ImportCollector:
 
     def promises(self, target: Target) -> frozenset[str]:
         """The facts that the target's own list names; an import has none by itself."""
-        return frozenset(target.promises or ())
+        return narrowed((), target)
 
     def plan(self, target: Target) -> Iterator[PlannedCall]:
         """One line: the directory that would be read."""
@@ -82,7 +84,7 @@ class ImportCollector:
     def read(self, access: Access) -> Iterator[Record]:
         """Facts and gaps of every file, then one census per stated fact and a gap per promised fact never seen."""
         target = access.target
-        promised = self.promises(target)
+        promised = promised_facts(self.promises(target))
         directory = target.captures
         try:
             if directory is None:

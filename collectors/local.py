@@ -22,6 +22,8 @@ from scanner.model import (
     Record,
     SourceIdentity,
     Target,
+    narrowed,
+    promised_facts,
 )
 from scanner.sealed.canonical import canonical_json
 
@@ -48,7 +50,7 @@ class LocalCollector:
 
     def promises(self, target: Target) -> frozenset[str]:
         """What the sections of a host can yield, or the target's own shorter list."""
-        return PROMISED if target.promises is None else PROMISED & frozenset(target.promises)
+        return narrowed(PROMISED, target)
 
     def plan(self, target: Target) -> Iterator[PlannedCall]:
         """One line per section: what its probe may read or run."""
@@ -61,7 +63,7 @@ class LocalCollector:
     def read(self, access: Access) -> Iterator[Record]:
         """The promised facts and gaps, then a closed census of this one device per fact yielded."""
         target = access.target
-        promised = self.promises(target)
+        promised = promised_facts(self.promises(target)) & PROMISED
         try:
             sections = self._recorded(access) if target.captures is not None else self._looked_at(access)
         except ReadError as error:

@@ -275,7 +275,7 @@ class Target:
     site: str = "default"
     captures: Path | None = None
     promises: tuple[str, ...] | None = None
-    """Fact types expected of it; None where the collector's own list holds."""
+    """Fact types expected of it, or ``Fact.field`` where it speaks of single fields; None: the collector's own list."""
     timeout_seconds: int = 300
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -296,6 +296,35 @@ class Permission:
     name: str
     why: str
     facts: tuple[str, ...]
+
+
+def promised_facts(promises: Iterable[str]) -> frozenset[str]:
+    """Fact types of promises, each of which is ``Fact``, or ``Fact.field`` for a field of it."""
+    return frozenset(promise.partition(".")[0] for promise in promises)
+
+
+def promised_fields(promises: Iterable[str]) -> Mapping[str, frozenset[str]]:
+    """Fields by fact type, where a source speaks of some fields only; of a fact that is not here it speaks of all."""
+    given = frozenset(promises)
+    parts = [promise.partition(".") for promise in given]
+    whole = {fact for fact, _, name in parts if not name}
+    return {
+        fact: frozenset(name for other, _, name in parts if other == fact)
+        for fact in sorted({fact for fact, _, _ in parts} - whole)
+    }
+
+
+def narrowed(own: Iterable[str], target: Target) -> frozenset[str]:
+    """What a collector promises for a target: its own promises, less what the target's list leaves out.
+
+    What the target lists beyond them stays a promise, which nobody keeps.
+    """
+    mine = frozenset(own)
+    if target.promises is None:
+        return mine
+    asked = frozenset(target.promises)
+    kept = {promise for promise in mine if promise in asked or promise.partition(".")[0] in asked}
+    return frozenset(kept) | {promise for promise in asked if "." in promise or promise not in promised_facts(mine)}
 
 
 ResultT = TypeVar("ResultT")
@@ -332,7 +361,10 @@ class Collector(Protocol):
     permissions: tuple[Permission, ...]
 
     def promises(self, target: Target) -> frozenset[str]:
-        """Names of the fact types that this target is expected to yield."""
+        """Fact types that this target is expected to yield, or ``Fact.field`` where it never speaks of the others.
+
+        A field that a source never fills is then left to the other sources of the fact.
+        """
 
     def plan(self, target: Target) -> Iterator[PlannedCall]:
         """What reading would do; sends nothing."""

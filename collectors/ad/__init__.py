@@ -10,9 +10,21 @@ from collectors.ad.reading import FACTS, DomainReading
 from collectors.ad.source import CapturedSource, LiveSource
 from collectors.ports.directory import Address, DirectoryPort, connect
 from scanner.errors import ReadError, Unreachable
-from scanner.model import Access, Gap, Permission, PlannedCall, Record, SourceIdentity, Target
+from scanner.model import (
+    Access,
+    Gap,
+    Permission,
+    PlannedCall,
+    Record,
+    SourceIdentity,
+    Target,
+    narrowed,
+    promised_facts,
+)
 
 _NAMES = tuple(sorted(FACTS))
+PROMISED = (FACTS - {"Directory", "Privilege"}) | {"Directory.name", "Privilege.privileged"}
+"""What a domain speaks of; other fields of these two are left to other sources."""
 
 
 class AdCollector:
@@ -59,7 +71,7 @@ class AdCollector:
 
     def promises(self, target: Target) -> frozenset[str]:
         """What a domain can yield, or the target's own shorter list."""
-        return FACTS if target.promises is None else FACTS & frozenset(target.promises)
+        return narrowed(PROMISED, target)
 
     def plan(self, target: Target) -> Iterator[PlannedCall]:
         """One login and four searches, each with the attributes that it asks for; never those of ``never_ask``."""
@@ -84,7 +96,7 @@ class AdCollector:
 
     def read(self, access: Access) -> Iterator[Record]:
         """Facts and gaps as the pages come, then a census of each listing, complete only if nothing was hidden."""
-        promised = self.promises(access.target)
+        promised = promised_facts(self.promises(access.target)) & FACTS
         closed: set[str] = set()
         port: DirectoryPort | None = None
         try:

@@ -22,7 +22,17 @@ from collectors.aws.operations import (
 from collectors.aws.recording import Recording, captured_at
 from collectors.ports.aws import AwsPort
 from scanner.errors import Malformed, ReadError
-from scanner.model import Access, Gap, GapWhy, PlannedCall, Record, SourceIdentity, Target
+from scanner.model import (
+    Access,
+    Gap,
+    GapWhy,
+    PlannedCall,
+    Record,
+    SourceIdentity,
+    Target,
+    narrowed,
+    promised_facts,
+)
 
 _REGIONAL = (*OF_SEGMENT, *OF_STORE, *OF_LOG, "Placement")
 _ACCOUNT_DIGITS = 12
@@ -61,14 +71,14 @@ class AwsCollector:
 
     def promises(self, target: Target) -> frozenset[str]:
         """What the account can speak for, or the target's own shorter list."""
-        return PROMISED if target.promises is None else PROMISED & frozenset(target.promises)
+        return narrowed(PROMISED, target)
 
     def plan(self, target: Target) -> Iterator[PlannedCall]:
         """One line per call; those of a region are made in each, those of an asset for each."""
         if target.captures is not None:
             yield PlannedCall(host="localhost", login="-", call=f"read *.json in {target.captures}")
             return
-        promised = self.promises(target)
+        promised = promised_facts(self.promises(target)) & PROMISED
         host = target.address or "amazonaws.com"
         for source in SOURCES:
             if promised & set(source.facts):
@@ -77,7 +87,7 @@ class AwsCollector:
     def read(self, access: Access) -> Iterator[Record]:
         """Facts, gaps and captures as they come, then one census per promised fact."""
         target = access.target
-        promised = self.promises(target)
+        promised = promised_facts(self.promises(target)) & PROMISED
         settings = Settings.of(target)
         now: Callable[[], datetime] = access.now
         if target.captures is not None:

@@ -19,7 +19,7 @@ from scanner.collecting.selection import chosen_targets, ledger_names, origin_of
 from scanner.errors import LoginRefused, ReadError, StoreError
 from scanner.institution.nouns import Estate
 from scanner.institution.secret import resolve
-from scanner.model import Collector, GapWhy, Target, utc
+from scanner.model import Collector, GapWhy, Target, promised_facts, utc
 from scanner.sealed.collection import Collection
 from scanner.sealed.store import CollectionWriter, Store, Writer
 
@@ -81,9 +81,9 @@ def promised(target: Target, collector: Collector) -> frozenset[str]:
     Where a collector cannot even say, it is taken at its widest, so that nothing vanishes.
     """
     if target.promises is not None:
-        return frozenset(target.promises)
+        return promised_facts(target.promises)
     try:
-        return frozenset(str(fact) for fact in collector.promises(target))
+        return promised_facts(str(promise) for promise in collector.promises(target))
     except Exception:
         asked = frozenset(fact for permission in collector.permissions for fact in permission.facts)
         return asked or frozenset(registry.facts())

@@ -65,6 +65,17 @@ class BackupCopy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     same_administrators: Annotated[bool | None, internal("Those who run the store can delete it.")] = None
 
 
+class StoreExposure(Fact, frozen=True, kw_only=True):
+    """Who can reach a store from outside, and whether in clear text."""
+
+    kind: ClassVar[str] = "data_store"
+
+    public: Annotated[bool | None, internal("Anyone may read, list or write its content, or may reach its port.")] = (
+        None
+    )
+    clear_transport: Annotated[bool | None, internal("It also answers without TLS.")] = None
+
+
 class Backup(Fact, frozen=True, kw_only=True):
     """Copies and proof that they can be restored."""
 

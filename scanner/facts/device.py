@@ -164,6 +164,24 @@ class Listeners(Fact, frozen=True, kw_only=True):
     sockets: Annotated[list[Listener] | None, internal("Listening sockets; empty means none.")] = None
 
 
+class MachineAccount(Fact, frozen=True, kw_only=True):
+    """The account of a computer in a directory."""
+
+    kind: ClassVar[str] = "device"
+
+    enabled: Annotated[bool | None, internal("The computer may sign in.")] = None
+    ever_signed_in: Annotated[bool | None, internal("False means never.")] = None
+    idle_since: Annotated[Instant | None, internal("Last sign-in, or creation where it never signed in.")] = None
+    delegation: Annotated[
+        Literal["none", "constrained", "protocol_transition", "unconstrained"] | None,
+        internal("In whose name it may act: nobody's, towards named services, without their proof, or anywhere."),
+    ] = None
+    local_password: Annotated[
+        Literal["none", "legacy", "current"] | None, internal("Which LAPS keeps its local administrator's password.")
+    ] = None
+    local_password_due: Annotated[Instant | None, internal("When that password is to be renewed.")] = None
+
+
 class DeviceAccess(Fact, frozen=True, kw_only=True):
     """How the device gets at resources and what that depends on."""
 

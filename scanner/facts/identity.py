@@ -46,8 +46,8 @@ class SignIn(Fact, frozen=True, kw_only=True):
     kind: ClassVar[str] = "user"
 
     mfa: Annotated[
-        Literal["not_required", "report_only", "enforced"] | None,
-        internal("What the policy does about a second factor."),
+        Literal["not_required", "report_only", "enforced", "no_password"] | None,
+        internal("What the policy does about a second factor; no_password: none opens an interactive session."),
     ] = None
     excluded: Annotated[bool | None, internal("An exclusion takes this user out of the policy.")] = None
     policy: Annotated[str | None, internal("Name of the policy that decides.")] = None
@@ -98,6 +98,50 @@ class Credentials(Fact, frozen=True, kw_only=True):
         None
     )
     oldest_access_key: Annotated[Instant | None, secret_adjacent("When the oldest active key was made.")] = None
+    password_required: Annotated[bool | None, secret_adjacent("False: the account may have an empty password.")] = None
+    password_managed: Annotated[
+        bool | None, secret_adjacent("The directory makes and renews the password; nobody knows it.")
+    ] = None
+    password_changed_at: Annotated[Instant | None, secret_adjacent("When the password was last set.")] = None
+
+
+class PasswordPolicy(Fact, frozen=True, kw_only=True):
+    """The rules for passwords that really apply to this user, fine-grained ones included."""
+
+    kind: ClassVar[str] = "user"
+
+    name: Annotated[str | None, internal("Which policy wins.")] = None
+    min_length: Annotated[int | None, internal("Fewest characters.")] = None
+    complexity: Annotated[bool | None, internal("Several kinds of characters are demanded.")] = None
+    remembered: Annotated[int | None, internal("Former passwords that may not come back.")] = None
+    lockout_attempts: Annotated[int | None, internal("Wrong attempts until the account is locked; 0 means never.")] = (
+        None
+    )
+    max_age_days: Annotated[int | None, internal("Days until a password must be changed; 0 means never.")] = None
+
+
+class LogonRestriction(Fact, frozen=True, kw_only=True):
+    """How a directory narrows or widens the ways in which an account may prove itself."""
+
+    kind: ClassVar[str] = "user"
+
+    smart_card_required: Annotated[bool | None, internal("Interactive sign-in takes a smart card.")] = None
+    key_credentials: Annotated[int | None, secret_adjacent("Public keys registered for sign-in.")] = None
+    preauthentication: Annotated[bool | None, internal("False: anyone may ask for material to guess against.")] = None
+    protected: Annotated[bool | None, internal("Member of Protected Users: no weak protocol, no delegation.")] = None
+    delegation: Annotated[
+        Literal["none", "constrained", "protocol_transition", "unconstrained"] | None,
+        internal("In whose name it may act: nobody's, towards named services, without their proof, or anywhere."),
+    ] = None
+    may_be_delegated: Annotated[bool | None, internal("Services may act in its name.")] = None
+    silo: Annotated[str | None, internal("Authentication silo or policy that it is assigned to; 'none'.")] = None
+    restriction: Annotated[
+        Literal["none", "audited", "enforced"] | None, internal("What that silo or policy does.")
+    ] = None
+    weak_encryption: Annotated[bool | None, internal("DES or RC4 is allowed for it by name.")] = None
+    service_names: Annotated[int | None, internal("Service principal names; tickets for them can be guessed at.")] = (
+        None
+    )
 
 
 class Activity(Fact, frozen=True, kw_only=True):
@@ -142,6 +186,7 @@ class Privilege(Fact, frozen=True, kw_only=True):
     eligible: Annotated[bool | None, internal("Privilege can be activated for a limited time.")] = None
     activation: Annotated[Literal["none", "automatic", "approved"] | None, internal("What activation asks for.")] = None
     activation_hours: Annotated[int | None, internal("Longest activation in hours.")] = None
+    residual: Annotated[bool | None, internal("Marks of a privilege that it no longer holds remain.")] = None
 
 
 class Directory(Fact, frozen=True, kw_only=True):
@@ -178,6 +223,24 @@ class Trusts(Fact, frozen=True, kw_only=True):
     trusts: Annotated[list[Trust] | None, internal("Trusts; empty means none.")] = None
 
 
+class DirectoryDefence(Fact, frozen=True, kw_only=True):
+    """Settings of a directory on which its other defences rest."""
+
+    kind: ClassVar[str] = "directory"
+
+    functional_level: Annotated[int | None, internal("Level of the domain, by msDS-Behavior-Version.")] = None
+    forest_level: Annotated[int | None, internal("The same of its forest.")] = None
+    machine_quota: Annotated[int | None, internal("Computers that any account may join.")] = None
+    smart_card_secrets_renewed: Annotated[
+        bool | None, internal("Secrets behind smart-card-only accounts are renewed (Windows 2016 level).")
+    ] = None
+    ticket_key_changed_at: Annotated[Instant | None, secret_adjacent("When the key of all tickets was changed.")] = None
+    silos_enforced: Annotated[int | None, internal("Authentication silos that are enforced.")] = None
+    local_passwords: Annotated[
+        Literal["none", "legacy", "current"] | None, internal("Which LAPS the schema has room for.")
+    ] = None
+
+
 class Account(Fact, frozen=True, kw_only=True):
     """One cloud account or subscription."""
 
@@ -195,6 +258,29 @@ class RootUser(Fact, frozen=True, kw_only=True):
 
     mfa: Annotated[Literal["none", "virtual", "hardware"] | None, secret_adjacent("Its second factor.")] = None
     access_keys: Annotated[int | None, secret_adjacent("Number of API keys it holds.")] = None
+    ever_used: Annotated[bool | None, internal("False means never.")] = None
+    last_used: Annotated[Instant | None, internal("When it was last used, by password or key.")] = None
+
+
+class RoleTrust(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One principal that may take on a role of the account."""
+
+    role: Annotated[str | None, internal("Name of the role.")] = None
+    principal: Annotated[
+        Literal["same_account", "organization", "foreign_account", "federated", "service", "anyone"] | None,
+        internal("Who may take it on."),
+    ] = None
+    demands_external_id: Annotated[bool | None, internal("Only with an identifier agreed beforehand.")] = None
+    demands_mfa: Annotated[bool | None, internal("Only after a second factor.")] = None
+    session_hours: Annotated[int | None, internal("Longest session, in hours, rounded up.")] = None
+
+
+class RoleTrusts(Fact, frozen=True, kw_only=True):
+    """Who may take on roles of a cloud account."""
+
+    kind: ClassVar[str] = "account"
+
+    trusts: Annotated[list[RoleTrust] | None, internal("One for each role and principal; empty means none.")] = None
 
 
 class AccountAdministration(Fact, frozen=True, kw_only=True):

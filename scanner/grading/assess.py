@@ -34,6 +34,9 @@ from scanner.model import (
     Origin,
     Pillar,
     iso,
+    narrowed,
+    promised_facts,
+    promised_fields,
 )
 from scanner.registry import check_sources
 from scanner.result import (
@@ -89,12 +92,11 @@ def read_targets(
     """Every target of the estate with the collection that counts for it; a target never read keeps its promises."""
     found = []
     for name, target in sorted(estate.targets.items()):
-        promises = frozenset(target.promises or ())
-        if target.promises is None:
-            promises = collectors[target.collector].promises(target)
+        said = narrowed(collectors[target.collector].promises(target), target)
+        promises, fields = promised_facts(said), promised_fields(said)
         collection = newest.get(name)
         if collection is None:
-            found.append(ReadTarget(name, target.source, target.collector, promises))
+            found.append(ReadTarget(name, target.source, target.collector, promises, fields))
             continue
         meta = collection.meta
         found.append(
@@ -103,6 +105,7 @@ def read_targets(
                 source=target.source,
                 collector=meta.collector,
                 promises=promises,
+                fields=fields,
                 folder=collection.path,
                 root=collection.root,
                 origin=meta.origin,

@@ -47,6 +47,9 @@ SECRET_OPTIONS = frozenset(
 )
 """Target options that are refused, since secrets are given by reference only."""
 
+FIELDS = frozenset(f"{fact.__name__}.{name}" for fact in FACTS for name in fact.__struct_fields__[2:])
+"""What a target may promise instead of a whole fact; the first two fields, asset and time, stand in every row."""
+
 Fetch = Callable[[str], bytes]
 """Gives the bytes of a file by its path as the estate writes it; raises OSError that says why not."""
 
@@ -195,7 +198,7 @@ class _Reading:
         )
         captures = table.optional_str("captures")
         promises = (
-            table.expect_list("promises", known=self._facts, what="fact")
+            table.expect_list("promises", known=self._facts | FIELDS, what="fact")
             if "promises" in table or collector == "import"
             else None
         )

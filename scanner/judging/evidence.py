@@ -50,6 +50,9 @@ class ReadTarget:
     source: str
     collector: str
     promises: frozenset[str]
+    """Fact types."""
+    fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By fact type, the fields that it speaks of where these are not all."""
     folder: Path | None = None
     root: str = ""
     origin: Origin = Origin.LIVE
@@ -132,6 +135,16 @@ class Evidence:
         return sorted(
             source for source, targets in self.by_source.items() if any(fact in target.promises for target in targets)
         )
+
+    def fields(self, source: str, fact: str) -> frozenset[str] | None:
+        """The fields of a fact that a source promises to speak of; None where these are all."""
+        spoken: set[str] = set()
+        for target in self.by_source.get(source, []):
+            if fact in target.promises:
+                if fact not in target.fields:
+                    return None
+                spoken |= target.fields[fact]
+        return frozenset(spoken)
 
     def files(self, source: str, fact: str) -> list[tuple[ReadTarget, Path]]:
         """Parquet files in which a source speaks of a fact."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from scanner.column import Built, column_name
+from scanner.column import Built, FieldInfo, column_name
 from scanner.judging.evidence import identifier, judged_fields, quoted
 from scanner.judging.judge import Judged, Use
 from scanner.judging.population import Population
@@ -31,10 +31,11 @@ def _built(uses: Sequence[Use], as_of: datetime, errors: Mapping[str, str]) -> d
     return {use.id: (use, use.check.build(as_of, use.parameters)) for use in uses if use.id not in errors}
 
 
-def _why(voices_of: Sequence[Voice], info_conflict: str, name: str) -> str:
+def _why(speaking: Sequence[Voice], info: FieldInfo, name: str) -> str:
     """SQL of the reason for a null field: conflict, stale, or unseen."""
-    stale = " OR ".join(f"({voice.present} AND NOT {voice.fresh})" for voice in voices_of if voice.join) or "false"
-    conflict = info_conflict or "false"
+    spoke = [voice for voice in speaking if voice.join and voice.speaks_of(info)]
+    stale = " OR ".join(f"({voice.present} AND NOT {voice.fresh})" for voice in spoke) or "false"
+    conflict = conflict_sql(spoke, info) or "false"
     return (
         f"CASE WHEN world.{name} IS NOT NULL THEN NULL WHEN {conflict} THEN {quoted(GapWhy.CONFLICT.value)} "
         f"WHEN {stale} THEN {quoted(GapWhy.STALE.value)} ELSE {quoted(GapWhy.UNSEEN.value)} END"
@@ -77,8 +78,9 @@ def _missing(
         for info in judged_fields(fact):
             if info.name in touched[fact]:
                 name = identifier(column_name(fact.__name__, info.name))
-                columns.append(f"{_why(speaking, conflict_sql(speaking, info), name)} AS why_{len(fields)}")
-                fields.append((fact, info.name, tuple(sources)))
+                columns.append(f"{_why(speaking, info, name)} AS why_{len(fields)}")
+                silent = {source for source, voice in zip(sources, speaking, strict=True) if not voice.speaks_of(info)}
+                fields.append((fact, info.name, tuple(source for source in sources if source not in silent)))
     evidence.connection.execute(
         f"CREATE OR REPLACE TEMP TABLE reasons AS SELECT roster.id, {', '.join(columns)} FROM unknowns AS roster "
         f"JOIN ({world}) AS world ON world.id = roster.id {' '.join(joins)}"
@@ -162,7 +164,7 @@ def _shown(population: Population, use: Use, as_of: datetime, precedence: Mappin
         for info in judged_fields(fact):
             if info.name in frozen[fact]:
                 name = identifier(column_name(fact.__name__, info.name))
-                reasons.append(_why(speaking, conflict_sql(speaking, info), name))
+                reasons.append(_why(speaking, info, name))
     oldest = f"least({', '.join(times)})" if times else "CAST(NULL AS TIMESTAMP)"
     values = ", ".join(f"world.{identifier(column_name(fact.__name__, name))}" for fact, name in names)
     why = f"[{', '.join(reasons)}]" if reasons else "[]"

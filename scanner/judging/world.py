@@ -28,6 +28,12 @@ class Voice:
     excludes: bool
     """Silence about an asset means that the source does not list it."""
     closed: bool
+    fields: frozenset[str] | None = None
+    """The fields that it promises to speak of; the others are left to other sources. None: all."""
+
+    def speaks_of(self, info: FieldInfo) -> bool:
+        """Whether the source has a say on a field."""
+        return self.fields is None or info.name in self.fields
 
     @property
     def settled(self) -> str:
@@ -59,13 +65,15 @@ def voices(
                 fresh="false" if rows is None else f"coalesce({alias}.{IN_TIME}, false)",
                 excludes=evidence.excludes(source, fact, kind, max_age),
                 closed=evidence.closed(source, fact, max_age),
+                fields=evidence.fields(source, fact),
             )
         )
     return found
 
 
 def agreed(voices: Sequence[Voice], info: FieldInfo) -> str:
-    """SQL of a field that every source must have spoken for or excluded, and on which all that spoke agree."""
+    """SQL of a field that every source of it must have spoken for or excluded, and on which all that spoke agree."""
+    voices = [voice for voice in voices if voice.speaks_of(info)]
     spoke = [voice for voice in voices if voice.join]
     if not spoke:
         return f"CAST(NULL AS {sql_type(info)})"
@@ -81,19 +89,19 @@ def agreed(voices: Sequence[Voice], info: FieldInfo) -> str:
 def conflict_sql(voices: Sequence[Voice], info: FieldInfo) -> str:
     """SQL that is true where two sources spoke in time and differ on the field; empty for a single source."""
     name = identifier(info.name)
+    spoke = [voice for voice in voices if voice.join and voice.speaks_of(info)]
     return " OR ".join(
         f"({a.fresh} AND {b.fresh} AND {a.alias}.{name} IS DISTINCT FROM {b.alias}.{name})"
-        for i, a in enumerate(voices)
-        for b in voices[i + 1 :]
-        if a.join and b.join
+        for i, a in enumerate(spoke)
+        for b in spoke[i + 1 :]
     )
 
 
 def decided(voices: Sequence[Voice], info: FieldInfo) -> str:
-    """SQL of a field decided by the first source that does not exclude the asset; each needs a closed listing."""
+    """SQL of a field decided by the first source of it that does not exclude the asset; each needs a closed listing."""
     null = f"CAST(NULL AS {sql_type(info)})"
     value = null
-    for voice in reversed(voices):
+    for voice in reversed([voice for voice in voices if voice.speaks_of(info)]):
         if not voice.closed:
             value = null
             continue

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 ATTRIBUTES = ["location", "device_health", "risk", "time", "behaviour"]
+MODES = ["enforced", "no_password"]
 DECISIONS = ["policy_decision", "dynamic_attributes"]
 BOUND = ["fido2_bound", "smart_card", "platform_bound", "otp_hardware"]
 
 # address: (check, need, oldest evidence in days, parameters)
 WANTED: dict[str, tuple[str, float, int, dict[str, Any]]] = {
-    "1-1/mfa-enforced": ("identity.multi_factor.second_factor_is_enforced", 1.0, 7, {"modes": ["enforced"]}),
+    "1-1/mfa-enforced": ("identity.multi_factor.second_factor_is_enforced", 1.0, 7, {"modes": MODES}),
     "1-1/legacy-blocked": ("identity.multi_factor.legacy_protocols_are_blocked", 1.0, 7, {}),
     "1-1/factor-forgotten": ("identity.multi_factor.passed_factor_is_soon_forgotten", 1.0, 7, {"hours": 24}),
     "1-1/keys-refused": ("identity.multi_factor.access_keys_need_second_factor", 1.0, 7, {}),
@@ -25,7 +26,7 @@ WANTED: dict[str, tuple[str, float, int, dict[str, Any]]] = {
         "identity.phishing_resistance.authenticator_is_bound_to_carrier", 1.0, 7, {"carriers": BOUND},
     ),
     "1-3/external-assurance": (
-        "identity.external_users.external_users_meet_internal_assurance", 1.0, 7, {"modes": ["enforced"]},
+        "identity.external_users.external_users_meet_internal_assurance", 1.0, 7, {"modes": MODES},
     ),
     "1-3/external-expiry": ("identity.external_users.external_accounts_end", 1.0, 7, {}),
     "1-3/trusts-filtered": ("identity.external_users.trusts_filter_and_select", 1.0, 7, {}),

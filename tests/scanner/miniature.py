@@ -20,7 +20,17 @@ from scanner.judging.judge import Judged, Use, judge
 from scanner.judging.population import Population
 from scanner.judging.scope import Membership, Scope, listed_keys
 from scanner.judging.tally import count
-from scanner.model import Census, Fact, Level, Outcome, Scene, ServiceModel, keys_digest
+from scanner.model import (
+    Census,
+    Fact,
+    Level,
+    Outcome,
+    Scene,
+    ServiceModel,
+    keys_digest,
+    promised_facts,
+    promised_fields,
+)
 from scanner.result import Text
 
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
@@ -94,7 +104,8 @@ class Said:
         by_fact: dict[str, list[Fact]] = {}
         for fact in self.facts:
             by_fact.setdefault(type(fact).__name__, []).append(fact)
-        promises = frozenset(self.promises) or frozenset(by_fact)
+        said = frozenset(self.promises) or frozenset(by_fact)
+        promises = promised_facts(said)
         for fact_name, rows in by_fact.items():
             write_parquet(VOCABULARY[fact_name], rows, folder / "facts" / f"{fact_name}.parquet")
         censuses = self.censuses
@@ -108,6 +119,7 @@ class Said:
             source=self.source or name,
             collector="import",
             promises=promises,
+            fields=promised_fields(said),
             folder=folder,
             root=keys_digest([name]),
             complete=self.complete,

@@ -30,7 +30,7 @@ from scanner.facts import (
     Trusts,
     User,
 )
-from scanner.model import Fact, Gap, GapWhy, Record, SourceIdentity
+from scanner.model import Fact, Gap, GapWhy, Record, SourceIdentity, promised_facts
 from tests.collectors.ad.asking import AskingAccess, ad_target, by_login, closed, keep, whole_gaps
 from tests.collectors.stage import facts
 from tests.lab import samba
@@ -81,7 +81,7 @@ def seen(ask: Callable[..., Any]) -> list[Record]:
 
 
 def test_an_ordinary_account_closes_every_listing(seen: list[Record]) -> None:
-    assert closed(seen) == COLLECTOR.promises(ad_target())
+    assert closed(seen) == promised_facts(COLLECTOR.promises(ad_target()))
     assert whole_gaps(seen) == {}
 
 
@@ -294,7 +294,7 @@ def lost(records: list[Record]) -> tuple[set[GapWhy], str]:
     """Why everything promised was lost; nothing else may have come."""
     assert all(isinstance(row, Gap) for row in records)
     rows = [row for row in records if isinstance(row, Gap)]
-    assert {row.fact for row in rows} == COLLECTOR.promises(ad_target())
+    assert {row.fact for row in rows} == promised_facts(COLLECTOR.promises(ad_target()))
     return {row.why for row in rows}, rows[0].detail
 
 
@@ -384,7 +384,7 @@ def test_a_server_that_falls_silent_mid_page_is_unreachable_in_time(
 
     assert closed(records) == set()
     gaps = [row for row in records if isinstance(row, Gap) and row.asset is None and row.field is None]
-    assert {row.fact for row in gaps} == COLLECTOR.promises(ad_target())
+    assert {row.fact for row in gaps} == promised_facts(COLLECTOR.promises(ad_target()))
     assert {row.why for row in gaps} == {GapWhy.UNREACHABLE}
 
 
@@ -399,7 +399,7 @@ def test_a_connection_that_breaks_off_mid_page_is_truncated(
     assert closed(records) == set()
     gaps = [row for row in records if isinstance(row, Gap) and row.asset is None and row.field is None]
     assert {(row.fact, row.why) for row in gaps} == {
-        (fact, GapWhy.TRUNCATED) for fact in COLLECTOR.promises(ad_target())
+        (fact, GapWhy.TRUNCATED) for fact in promised_facts(COLLECTOR.promises(ad_target()))
     }
 
 

@@ -10,7 +10,7 @@ import pytest
 from collectors.ad import AdCollector, attributes
 from scanner.errors import LoginRefused, Truncated
 from scanner.facts import AccountExpiry, Activity, Credentials, Device, Placement, Privilege, Trusts, User
-from scanner.model import Capture, Gap, GapWhy, Record, SourceIdentity
+from scanner.model import Capture, Gap, GapWhy, Record, SourceIdentity, promised_facts
 from tests.collectors.ad import forest
 from tests.collectors.ad.asking import AskingAccess, ad_target, by_login, closed, keep, whole_gaps
 from tests.collectors.ad.forest import AUTHENTICATED, BASE, DOMAIN_SID, OURS, READ, RecordedPort, ace, descriptor, guid
@@ -28,7 +28,7 @@ def gaps_of(records: list[Record], asset: str) -> set[tuple[str, str | None]]:
 def test_a_domain_shown_whole_is_closed() -> None:
     records = reading(forest.small())
 
-    assert closed(records) == AdCollector().promises(ad_target())
+    assert closed(records) == promised_facts(AdCollector().promises(ad_target()))
     assert by_login(records, User)["ann"] == User(
         asset=f"user:corp.test:{DOMAIN_SID}-1101", observed_at=NOW, enabled=True, display_name="Ann", login="ann"
     )
@@ -139,7 +139,7 @@ def test_a_unit_without_a_proved_right_to_list_opens_the_listing(sd: bytes | Non
     records = reading(port)
 
     assert closed(records) == {"Directory", "Trusts"}
-    assert set(whole_gaps(records)) == AdCollector().promises(ad_target()) - {"Directory", "Trusts"}
+    assert set(whole_gaps(records)) == promised_facts(AdCollector().promises(ad_target())) - {"Directory", "Trusts"}
     assert by_login(records, Privilege)["ben"].privileged is None
 
 
@@ -273,7 +273,7 @@ def test_a_reading_that_breaks_off_closes_nothing() -> None:
     records = reading(port)
 
     assert closed(records) == set()
-    assert set(whole_gaps(records)) == AdCollector().promises(ad_target())
+    assert set(whole_gaps(records)) == promised_facts(AdCollector().promises(ad_target()))
     assert port.asked[-1] == ("closed",)
 
 
@@ -284,7 +284,7 @@ def test_a_refused_login_is_a_gap_for_everything() -> None:
     records = list(AdCollector(refused).read(AskingAccess(ad_target("ldaps://dc"))))
 
     assert {row.why for row in records if isinstance(row, Gap)} == {GapWhy.DENIED}
-    assert set(whole_gaps(records)) == AdCollector().promises(ad_target())
+    assert set(whole_gaps(records)) == promised_facts(AdCollector().promises(ad_target()))
 
 
 def test_a_hidden_trust_list_is_not_empty() -> None:

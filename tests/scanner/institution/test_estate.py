@@ -205,6 +205,11 @@ def test_byte_order_mark_and_line_ends_change_nothing_but_the_digest(home: Path)
             'promises = ["Usr"]',
             "promises[0]: there is no fact 'Usr'; did you mean",
         ),
+        (
+            'promises = ["Employment", "User"]',
+            'promises = ["User.enabeld"]',
+            "promises[0]: there is no fact 'User.enabeld'; did you mean 'User.enabled'?",
+        ),
         ('promises = ["Employment", "User"]', "", "targets.hr: 'promises' is missing"),
         ('captures = "captures/hr"', "", "targets.hr: 'captures' is missing"),
         ('source = "agents"', 'source = "a:b"', "targets.this-host.source: 'a:b' is not a name"),
