@@ -8,7 +8,7 @@ from pathlib import Path
 
 import scanner.grading.grade as grading
 from scanner.column import Claim, Subject, check
-from scanner.facts import Authenticators, Placement, Same, User
+from scanner.facts import Authenticators, Placement, Same, SignIn, User
 from scanner.facts.identity import Authenticator
 from scanner.institution.nouns import Selector
 from scanner.model import ItemState, Level, RequirementKind, RequirementState
@@ -170,6 +170,22 @@ def sources_that_differ_leave_the_field_unknown(folder: Path) -> None:
     ad = Said([user("a"), sign_in("a"), user("b"), sign_in("b")])
     idp = Said([sign_in("a", mfa="report_only"), sign_in("b", mfa=None)])
     assert verdict(folder, {"ad": ad, "idp": idp}).outcomes == {"a": "unknown", "b": "unknown"}
+
+
+def a_source_has_a_say_in_the_fields_it_promises(folder: Path) -> None:
+    """Law 5: a field that a source promises and leaves out is unknown; one that it never promised is for the others."""
+    half = SignIn(asset="user:ad:a", observed_at=FRESH, mfa="enforced")
+    rest = SignIn(asset="user:ad:a", observed_at=FRESH, excluded=False, mfa="report_only")
+    said = {
+        "ad": Said([user("a")]),
+        "idp": Said([half], promises=["SignIn.mfa"]),
+        "policies": Said([rest], promises=["SignIn.excluded"]),
+    }
+    assert verdict(folder / "1", said).outcomes == {"a": "pass"}
+    assert verdict(folder / "2", without(said, "policies", facts=[])).outcomes == {"a": "unknown"}
+    assert verdict(folder / "3", without(said, "idp", promises=["SignIn"])).outcomes == {"a": "unknown"}
+    mute = without(said, "policies", facts=[SignIn(asset="user:ad:a", observed_at=FRESH)])
+    assert verdict(folder / "4", mute).outcomes == {"a": "unknown"}
 
 
 def a_source_that_repeats_itself_differently_is_in_conflict(folder: Path) -> None:
@@ -386,6 +402,7 @@ LAWS: tuple[Law, ...] = (
     every_defining_source_must_close_the_population,
     a_silent_source_is_not_an_absent_one,
     sources_that_differ_leave_the_field_unknown,
+    a_source_has_a_say_in_the_fields_it_promises,
     a_source_that_repeats_itself_differently_is_in_conflict,
     the_first_source_of_a_precedence_list_decides_without_falling_through,
     sameness_needs_an_exact_and_unique_key,

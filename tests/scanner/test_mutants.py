@@ -103,6 +103,21 @@ def conflicts_are_settled_by_the_first(patch: Patch) -> None:
     patch.setattr(scanner.judging.world, "conflict_sql", lambda *_: "")
 
 
+def whatever_a_source_says_counts(patch: Patch) -> None:
+    patch.setattr(Evidence, "fields", lambda *_: None)
+
+
+def no_source_has_to_speak_of_every_field(patch: Patch) -> None:
+    real = scanner.judging.world.agreed
+
+    def agreed(voices: Any, info: Any) -> str:
+        name = scanner.judging.evidence.identifier(info.name)
+        values = [f"CASE WHEN {voice.fresh} THEN {voice.alias}.{name} END" for voice in voices if voice.join]
+        return f"coalesce({', '.join(values)})" if len(values) > 1 else real(voices, info)
+
+    patch.setattr(scanner.judging.world, "agreed", agreed)
+
+
 def doubled_rows_take_any(patch: Patch) -> None:
     real = Evidence._build_rows
 
@@ -263,6 +278,8 @@ MUTANTS: tuple[tuple[Mutant, Law], ...] = (
     (one_defining_source_suffices, laws.every_defining_source_must_close_the_population),
     (silence_is_absence, laws.a_silent_source_is_not_an_absent_one),
     (conflicts_are_settled_by_the_first, laws.sources_that_differ_leave_the_field_unknown),
+    (whatever_a_source_says_counts, laws.a_source_has_a_say_in_the_fields_it_promises),
+    (no_source_has_to_speak_of_every_field, laws.a_source_has_a_say_in_the_fields_it_promises),
     (doubled_rows_take_any, laws.a_source_that_repeats_itself_differently_is_in_conflict),
     (precedence_falls_through, laws.the_first_source_of_a_precedence_list_decides_without_falling_through),
     (sameness_is_taken_for_granted, laws.sameness_needs_an_exact_and_unique_key),
