@@ -123,13 +123,20 @@ def main(folder: Path, password: str) -> None:
     seed.db.newcomputer("SRV1", computerou="OU=Computers2")
     seed.change(f"CN=SRV1,OU=Computers2,{BASE}", operatingSystem="Windows Server 2022 Standard")
     seed.deny(f"CN=eve,OU=People,{BASE}", f"(OA;;CR;00299570-246d-11d0-a768-00aa006e0529;;{seed.sid('helpdesk')})")
-    for partner, direction, attributes in (("filtered.test", 3, 0x14), ("open.test", 2, 0), ("inward.test", 1, 0)):
+    controller = ldb.Message(ldb.Dn(seed.db, f"CN=DC1,OU=Domain Controllers,{BASE}"))
+    name = "servicePrincipalName"
+    controller[name] = ldb.MessageElement("ldap/dc1.corp.test", ldb.FLAG_MOD_ADD, name)
+    seed.db.modify(controller)
+    trusts = (("filtered.test", 3, 0x14), ("open.test", 2, 0), ("inward.test", 1, 0))
+    for number, (partner, direction, attributes) in enumerate(trusts, 1):
         seed.db.add(
             {
                 "dn": f"CN={partner},CN=System,{BASE}",
                 "objectClass": "trustedDomain",
                 "trustPartner": partner,
                 "flatName": partner.split(".")[0].upper(),
+                # Where one lacks its SID the KDC loads no trust at all and knows no service by its host name.
+                "securityIdentifier": ndr_pack(security.dom_sid(f"S-1-5-21-1-2-{number}")),
                 "trustDirection": str(direction),
                 "trustAttributes": str(attributes),
                 "trustType": "2",
