@@ -11,6 +11,7 @@ from scanner.facts import (
     Entitlements,
     LocalAdministrators,
     Privilege,
+    RootUser,
     User,
 )
 
@@ -60,4 +61,15 @@ def local_administrators_are_personal(device: Subject) -> Claim:
         holds=device[LocalAdministrators].members.all(
             lambda member: ~member.enabled | member.category.is_in(["person", "group", "service"]), empty=True
         ),
+    )
+
+
+@check(over=Account)
+def root_user_is_not_used(account: Subject, *, days: int) -> Claim:
+    """The owner identity of the cloud account was never used, or not within the last days."""
+    root = account[RootUser]
+    return Claim(
+        applies=True,
+        holds=~root.ever_used | account.clock.past(root.last_used.later(days=days)),
+        shows={"ever_used": root.ever_used, "last_used": root.last_used},
     )

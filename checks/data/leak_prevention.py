@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scanner.column import Claim, Subject, check
-from scanner.facts import Device, LeakPrevention
+from scanner.facts import DataStore, Device, LeakPrevention, StoreExposure
 
 
 @check(over=Device)
@@ -14,4 +14,15 @@ def device_policy_is_enforced(device: Subject, *, channels: list[str]) -> Claim:
         applies=~device.external & device.category.is_in(["laptop", "desktop"]),
         holds=(prevention.mode == "enforce") & prevention.channels.has_all(channels),
         shows={"mode": prevention.mode, "channels": prevention.channels},
+    )
+
+
+@check(over=DataStore)
+def stores_are_closed_to_the_public(store: Subject) -> Claim:
+    """Nobody outside the institution may read, list or write the content of the store, or reach its port."""
+    exposure = store[StoreExposure]
+    return Claim(
+        applies=True,
+        holds=~exposure.public,
+        shows={"name": store.name, "public": exposure.public},
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scanner.column import Claim, Subject, check
-from scanner.facts import Activity, Credentials, Employment, User
+from scanner.facts import Activity, Credentials, Employment, Privilege, User
 
 
 @check(over=User)
@@ -36,4 +36,41 @@ def access_keys_are_renewed(user: Subject, *, days: int) -> Claim:
         applies=user.enabled & (credentials.access_keys > 0),
         holds=user.clock.within(credentials.oldest_access_key, days=days),
         shows={"access_keys": credentials.access_keys, "oldest_access_key": credentials.oldest_access_key},
+    )
+
+
+@check(over=User)
+def service_secrets_are_renewed(user: Subject, *, days: int) -> Claim:
+    """The password of the service account is made by the directory itself, or was set within the last days."""
+    credentials = user[Credentials]
+    recent = user.clock.within(credentials.password_changed_at, days=days)
+    return Claim(
+        applies=user.enabled & (user.category == "service") & (credentials.password != "none"),
+        holds=credentials.password_managed | recent,
+        shows={
+            "password_managed": credentials.password_managed,
+            "password_changed_at": credentials.password_changed_at,
+        },
+    )
+
+
+@check(over=User)
+def password_is_required(user: Subject) -> Claim:
+    """An account that signs in with a password cannot have an empty one."""
+    credentials = user[Credentials]
+    return Claim(
+        applies=user.enabled & (credentials.password != "none"),
+        holds=credentials.password_required,
+        shows={"password": credentials.password, "password_required": credentials.password_required},
+    )
+
+
+@check(over=User)
+def former_privilege_is_removed(user: Subject) -> Claim:
+    """The account bears no mark of a privilege that it no longer holds."""
+    privilege = user[Privilege]
+    return Claim(
+        applies=user.enabled,
+        holds=~privilege.residual,
+        shows={"privileged": privilege.privileged, "residual": privilege.residual},
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scanner.column import Claim, Subject, check
-from scanner.facts import AccountExpiry, Directory, SignIn, Trusts, User
+from scanner.facts import Account, AccountExpiry, Directory, RoleTrusts, SignIn, Trusts, User
 
 
 @check(over=User)
@@ -40,5 +40,20 @@ def trusts_filter_and_select(directory: Subject) -> Claim:
         applies=True,
         holds=directory[Trusts].trusts.all(
             lambda trust: ~trust.inbound_users | (trust.sid_filtering & trust.selective_authentication), empty=True
+        ),
+    )
+
+
+@check(over=Account)
+def foreign_roles_are_guarded(account: Subject) -> Claim:
+    """No role of the cloud account is open to anyone, nor to another institution that holds no identifier for it."""
+    known = ["same_account", "organization", "federated", "service"]
+    return Claim(
+        applies=True,
+        holds=account[RoleTrusts].trusts.all(
+            lambda trust: (
+                trust.principal.is_in(known) | ((trust.principal == "foreign_account") & trust.demands_external_id)
+            ),
+            empty=True,
         ),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scanner.column import Claim, Subject, check
-from scanner.facts import AccessPath, Directory, ManagementPlane, NetworkDevice
+from scanner.facts import AccessPath, DataStore, Directory, ManagementPlane, NetworkDevice, StoreExposure
 
 
 @check(over=AccessPath)
@@ -39,4 +39,15 @@ def directory_demands_signing(directory: Subject) -> Claim:
             "ldap_signing": directory.ldap_signing,
             "channel_binding": directory.channel_binding,
         },
+    )
+
+
+@check(over=DataStore)
+def stores_refuse_clear_transport(store: Subject) -> Claim:
+    """The sensitive store does not answer a request that comes without encryption."""
+    exposure = store[StoreExposure]
+    return Claim(
+        applies=store.sensitive,
+        holds=~exposure.clear_transport,
+        shows={"name": store.name, "clear_transport": exposure.clear_transport},
     )

@@ -30,6 +30,7 @@ WANTED: dict[str, tuple[str, float, int, dict[str, Any]]] = {
     ),
     "1-3/external-expiry": ("identity.external_users.external_accounts_end", 1.0, 7, {}),
     "1-3/trusts-filtered": ("identity.external_users.trusts_filter_and_select", 1.0, 7, {}),
+    "1-3/roles-guarded": ("identity.external_users.foreign_roles_are_guarded", 1.0, 7, {}),
     "1-4/application-assurance": ("identity.interoperability.application_demands_assurance", 1.0, 30, {}),
     "1-5/dynamic-conditions": (
         "identity.dynamic_access.sign_in_weighs_dynamic_attributes", 1.0, 7, {"attributes": ATTRIBUTES},
@@ -45,6 +46,11 @@ WANTED: dict[str, tuple[str, float, int, dict[str, Any]]] = {
     ),
     "1-7/dormant-disabled": ("identity.account_lifecycle.dormant_account_is_disabled", 1.0, 7, {"days": 90}),
     "1-7/keys-fresh": ("identity.account_lifecycle.access_keys_are_renewed", 1.0, 7, {"days": 90}),
+    "1-7/service-secrets-fresh": (
+        "identity.account_lifecycle.service_secrets_are_renewed", 1.0, 7, {"days": 365},
+    ),
+    "1-7/password-required": ("identity.account_lifecycle.password_is_required", 1.0, 7, {}),
+    "1-7/no-residual-privilege": ("identity.account_lifecycle.former_privilege_is_removed", 1.0, 7, {}),
     "2-1/hardware-identity": (
         "device.inventory.device_has_hardware_identity", 1.0, 7, {"anchors": ["tpm", "secure_enclave"]},
     ),
@@ -81,6 +87,7 @@ WANTED: dict[str, tuple[str, float, int, dict[str, Any]]] = {
     ),
     "3-4/management-encrypted": ("network.encryption.management_is_encrypted", 1.0, 30, {}),
     "3-4/directory-signed": ("network.encryption.directory_demands_signing", 1.0, 7, {}),
+    "3-4/stores-refuse-clear-text": ("network.encryption.stores_refuse_clear_transport", 1.0, 7, {}),
     "3-5/failover-tracked": ("network.resilience.failover_follows_measured_state", 1.0, 30, {}),
     "3-6/network-logs-arrive": ("network.event_logs.network_events_arrive", 1.0, 30, {"hours": 24}),
     "3-6/network-clock": ("network.event_logs.clock_is_synchronised", 1.0, 30, {}),
@@ -90,6 +97,7 @@ WANTED: dict[str, tuple[str, float, int, dict[str, Any]]] = {
     "4-1/admin-apart": ("application.duties.privileged_account_is_not_for_daily_work", 1.0, 7, {}),
     "4-1/roles-separated": ("application.duties.roles_are_separated", 1.0, 30, {}),
     "4-1/administrators-counted": ("application.duties.full_administrators_are_few", 1.0, 7, {"count": 3}),
+    "4-1/root-idle": ("application.duties.root_user_is_not_used", 1.0, 7, {"days": 90}),
     "4-1/local-administrators": ("application.duties.local_administrators_are_personal", 1.0, 7, {}),
     "4-2/just-in-time": ("application.just_in_time.privilege_is_activated_when_needed", 1.0, 7, {"hours": 8}),
     "4-2/activation-approved": ("application.just_in_time.activation_is_approved", 1.0, 7, {}),
@@ -110,6 +118,7 @@ WANTED: dict[str, tuple[str, float, int, dict[str, Any]]] = {
     "5-1/leak-prevention": (
         "data.leak_prevention.device_policy_is_enforced", 1.0, 7, {"channels": ["mail", "web", "removable_storage"]},
     ),
+    "5-1/stores-closed": ("data.leak_prevention.stores_are_closed_to_the_public", 1.0, 7, {}),
     "5-2/leak-blocked": ("data.leakage.suspected_leak_is_blocked", 1.0, 30, {}),
     "5-2/export-watched": ("data.leakage.bulk_export_is_watched", 1.0, 30, {}),
     "5-3/classified": ("data.classification.label_follows_content", 1.0, 30, {}),
@@ -130,10 +139,11 @@ WANTED: dict[str, tuple[str, float, int, dict[str, Any]]] = {
 }  # fmt: skip
 
 _ATTESTED = """1-1/covered-entrances 1-1/keys-none 1-1/no-cloud-account 1-2/token-ledger 1-3/assurance-table
-1-4/mechanism-table 1-5/attribute-matrix 1-7/keys-none 1-7/lifecycle-automation 2-1/unmanaged-rule 2-2/repair-times
-2-3/vendor-declaration 2-4/health-criteria 2-7/policy-trace 3-1/zone-matrix 3-2/boundary-change 3-3/dependency-map
-3-7/change-trace 4-1/no-cloud-account 4-1/role-matrix 4-4/test-report 4-5/release-rule 4-7/lifecycle-automation
-5-1/sensitive-definition 5-3/data-inventory 5-4/recovery-objectives 5-6/key-custody 5-8/lifecycle-automation"""
+1-3/no-cloud-account 1-4/mechanism-table 1-5/attribute-matrix 1-7/keys-none 1-7/lifecycle-automation
+2-1/unmanaged-rule 2-2/repair-times 2-3/vendor-declaration 2-4/health-criteria 2-7/policy-trace 3-1/zone-matrix
+3-2/boundary-change 3-3/dependency-map 3-7/change-trace 4-1/no-cloud-account 4-1/no-root-user 4-1/role-matrix
+4-4/test-report 4-5/release-rule 4-7/lifecycle-automation 5-1/sensitive-definition 5-3/data-inventory
+5-4/recovery-objectives 5-6/key-custody 5-8/lifecycle-automation"""
 _EXERCISED = """1-5/revocation-drill 2-4/isolation-drill 2-5/response-drill 3-5/failover-drill 4-2/session-drill
 4-3/revocation-drill 5-2/leakage-drill 5-5/reauthentication-drill"""
 _REVIEWED = "1-6/log-review 2-6/log-review 3-6/log-review 4-6/log-review 5-7/log-review"

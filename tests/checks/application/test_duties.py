@@ -7,9 +7,10 @@ from checks.application.duties import (
     local_administrators_are_personal,
     privileged_account_is_not_for_daily_work,
     roles_are_separated,
+    root_user_is_not_used,
 )
 from scanner.model import Outcome
-from tests.checks.world import Case, Row, expected, verdicts
+from tests.checks.world import Case, Row, ago, expected, verdicts
 
 
 def test_privilege_has_an_account_of_its_own() -> None:
@@ -82,3 +83,19 @@ def test_each_local_administrator_has_one_name() -> None:
         "foreign device": (Outcome.NA, members(("shared", True)) | {"Device.external": True}),
     }
     assert verdicts(local_administrators_are_personal, cases) == expected(cases)
+
+
+def test_root_user_is_left_alone() -> None:
+    used = {"RootUser.ever_used": True}
+    cases: dict[str, Case] = {
+        "never used": (Outcome.PASS, {"RootUser.ever_used": False}),
+        "last used when the account was set up": (Outcome.PASS, used | {"RootUser.last_used": ago(days=400)}),
+        "long ago, and nothing said of ever": (Outcome.PASS, {"RootUser.last_used": ago(days=400)}),
+        "used ninety days ago": (Outcome.FAIL, used | {"RootUser.last_used": ago(days=90)}),
+        "used yesterday": (Outcome.FAIL, used | {"RootUser.last_used": ago(days=1)}),
+        "used in the future by its own clock": (Outcome.FAIL, used | {"RootUser.last_used": ago(days=-2)}),
+        "used, when not seen": (Outcome.UNKNOWN, used),
+        "recently, and nothing said of ever": (Outcome.UNKNOWN, {"RootUser.last_used": ago(days=1)}),
+        "nothing seen": (Outcome.UNKNOWN, {}),
+    }
+    assert verdicts(root_user_is_not_used, cases, days=90) == expected(cases)

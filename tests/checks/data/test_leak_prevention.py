@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.data.leak_prevention import device_policy_is_enforced
+from checks.data.leak_prevention import device_policy_is_enforced, stores_are_closed_to_the_public
 from scanner.model import Outcome
 from tests.checks.world import Case, expected, verdicts
 
@@ -26,3 +26,12 @@ def test_policy_enforces_on_every_channel() -> None:
         "foreign device": (Outcome.NA, sound | {"Device.external": True, "LeakPrevention.mode": "off"}),
     }
     assert verdicts(device_policy_is_enforced, cases, channels=CHANNELS) == expected(cases)
+
+
+def test_store_is_not_everybodys() -> None:
+    cases: dict[str, Case] = {
+        "closed": (Outcome.PASS, {"StoreExposure.public": False}),
+        "open": (Outcome.FAIL, {"StoreExposure.public": True}),
+        "policy or block not seen": (Outcome.UNKNOWN, {}),
+    }
+    assert verdicts(stores_are_closed_to_the_public, cases) == expected(cases)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from checks.identity.account_lifecycle import (
     access_keys_are_renewed,
     dormant_account_is_disabled,
+    former_privilege_is_removed,
     leaver_account_is_disabled_in_time,
+    password_is_required,
+    service_secrets_are_renewed,
 )
 from scanner.model import Outcome
 from tests.checks.world import Case, ago, expected, verdicts
@@ -51,3 +54,57 @@ def test_access_keys_do_not_grow_old() -> None:
         "no key": (Outcome.NA, keys | {"Credentials.access_keys": 0}),
     }
     assert verdicts(access_keys_are_renewed, cases, days=90) == expected(cases)
+
+
+def test_service_account_does_not_keep_its_password() -> None:
+    service = {"User.enabled": True, "User.category": "service", "Credentials.password": "never_expires"}
+    managed = {"Credentials.password_managed": True}
+    by_hand = {"Credentials.password_managed": False}
+    cases: dict[str, Case] = {
+        "the directory renews it": (Outcome.PASS, service | managed),
+        "managed, last renewal not seen": (Outcome.PASS, service | managed | {"Credentials.password": "expires"}),
+        "changed this year": (Outcome.PASS, service | by_hand | {"Credentials.password_changed_at": ago(days=365)}),
+        "set when the system was built": (
+            Outcome.FAIL,
+            service | by_hand | {"Credentials.password_changed_at": ago(days=366)},
+        ),
+        "set in the future": (Outcome.FAIL, service | by_hand | {"Credentials.password_changed_at": ago(days=-2)}),
+        "changed this year, kept by whom not seen": (
+            Outcome.PASS,
+            service | {"Credentials.password_changed_at": ago(days=1)},
+        ),
+        "old, kept by whom not seen": (Outcome.UNKNOWN, service | {"Credentials.password_changed_at": ago(days=900)}),
+        "age not seen": (Outcome.UNKNOWN, service | by_hand),
+        "nobody says whom it serves": (
+            Outcome.UNKNOWN,
+            {"User.enabled": True, "Credentials.password": "expires"} | by_hand,
+        ),
+        "password not seen": (Outcome.UNKNOWN, {"User.enabled": True, "User.category": "service"} | managed),
+        "no password": (Outcome.NA, service | {"Credentials.password": "none"}),
+        "a person": (Outcome.NA, service | {"User.category": "person"}),
+        "disabled": (Outcome.NA, service | {"User.enabled": False}),
+    }
+    assert verdicts(service_secrets_are_renewed, cases, days=365) == expected(cases)
+
+
+def test_password_is_not_left_empty() -> None:
+    aged = {"User.enabled": True, "Credentials.password": "expires"}
+    cases: dict[str, Case] = {
+        "required": (Outcome.PASS, aged | {"Credentials.password_required": True}),
+        "may be empty": (Outcome.FAIL, aged | {"Credentials.password_required": False}),
+        "flag not seen": (Outcome.UNKNOWN, aged),
+        "password not seen": (Outcome.UNKNOWN, {"User.enabled": True, "Credentials.password_required": True}),
+        "no password at all": (Outcome.NA, aged | {"Credentials.password": "none"}),
+        "disabled": (Outcome.NA, aged | {"User.enabled": False, "Credentials.password_required": False}),
+    }
+    assert verdicts(password_is_required, cases) == expected(cases)
+
+
+def test_former_administrator_is_an_ordinary_account() -> None:
+    cases: dict[str, Case] = {
+        "nothing is left": (Outcome.PASS, {"User.enabled": True, "Privilege.residual": False}),
+        "the mark stayed when the group was left": (Outcome.FAIL, {"User.enabled": True, "Privilege.residual": True}),
+        "mark or membership not seen": (Outcome.UNKNOWN, {"User.enabled": True}),
+        "disabled": (Outcome.NA, {"User.enabled": False, "Privilege.residual": True}),
+    }
+    assert verdicts(former_privilege_is_removed, cases) == expected(cases)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from checks.identity.external_users import (
     external_accounts_end,
     external_users_meet_internal_assurance,
+    foreign_roles_are_guarded,
     trusts_filter_and_select,
 )
 from scanner.model import Outcome
@@ -54,3 +55,35 @@ def test_trust_lets_in_only_whom_it_means() -> None:
         "trusts not seen": (Outcome.UNKNOWN, {}),
     }
     assert verdicts(trusts_filter_and_select, cases) == expected(cases)
+
+
+def test_role_admits_no_stranger() -> None:
+    own = {"principal": "same_account", "demands_external_id": False}
+    agreed = {"principal": "foreign_account", "demands_external_id": True}
+    cases: dict[str, Case] = {
+        "no role": (Outcome.PASS, {"RoleTrusts.trusts": []}),
+        "own, organization, federated and service": (
+            Outcome.PASS,
+            {
+                "RoleTrusts.trusts": [
+                    own,
+                    *(own | {"principal": kind} for kind in ("organization", "federated", "service")),
+                ]
+            },
+        ),
+        "partner with an agreed identifier": (Outcome.PASS, {"RoleTrusts.trusts": [own, agreed]}),
+        "own account, condition not seen": (Outcome.PASS, {"RoleTrusts.trusts": [{"principal": "same_account"}]}),
+        "partner without an identifier": (
+            Outcome.FAIL,
+            {"RoleTrusts.trusts": [own, agreed | {"demands_external_id": False}]},
+        ),
+        "open to anyone": (Outcome.FAIL, {"RoleTrusts.trusts": [own | {"principal": "anyone"}]}),
+        "open to anyone who knows an identifier": (
+            Outcome.FAIL,
+            {"RoleTrusts.trusts": [agreed | {"principal": "anyone"}]},
+        ),
+        "condition not seen": (Outcome.UNKNOWN, {"RoleTrusts.trusts": [{"principal": "foreign_account"}]}),
+        "principal not seen": (Outcome.UNKNOWN, {"RoleTrusts.trusts": [own, {"demands_external_id": True}]}),
+        "roles not seen": (Outcome.UNKNOWN, {}),
+    }
+    assert verdicts(foreign_roles_are_guarded, cases) == expected(cases)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from checks.network.encryption import directory_demands_signing, every_hop_is_encrypted, management_is_encrypted
+from checks.network.encryption import (
+    directory_demands_signing,
+    every_hop_is_encrypted,
+    management_is_encrypted,
+    stores_refuse_clear_transport,
+)
 from scanner.model import Outcome
 from tests.checks.world import Case, Row, expected, verdicts
 
@@ -54,3 +59,14 @@ def test_directory_refuses_unsigned_requests() -> None:
         "nothing seen": (Outcome.UNKNOWN, {}),
     }
     assert verdicts(directory_demands_signing, cases) == expected(cases)
+
+
+def test_store_hangs_up_on_clear_text() -> None:
+    cases: dict[str, Case] = {
+        "refuses": (Outcome.PASS, {"DataStore.sensitive": True, "StoreExposure.clear_transport": False}),
+        "answers either way": (Outcome.FAIL, {"DataStore.sensitive": True, "StoreExposure.clear_transport": True}),
+        "policy not seen": (Outcome.UNKNOWN, {"DataStore.sensitive": True}),
+        "nobody says whether sensitive": (Outcome.UNKNOWN, {"StoreExposure.clear_transport": False}),
+        "holds nothing sensitive": (Outcome.NA, {"DataStore.sensitive": False, "StoreExposure.clear_transport": True}),
+    }
+    assert verdicts(stores_refuse_clear_transport, cases) == expected(cases)
