@@ -1,16 +1,17 @@
-"""Collector ``aws``: one account of Amazon Web Services, read-only, bulk calls first."""
+"""Collector ``aws``: accounts of Amazon Web Services, read-only, bulk calls first."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from collectors.aws import account, identity, network, storage, trail
+from collectors.aws import account, identity, network, organization, storage, trail
 from collectors.aws.credential_report import CredentialReport
 from collectors.aws.look import Asked, Look, Settings, text
 from collectors.aws.operations import (
     ALLOWED,
     CALLER,
+    MEMBERS,
     OF_LOG,
     OF_SEGMENT,
     OF_STORE,
@@ -20,7 +21,7 @@ from collectors.aws.operations import (
     SOURCES,
 )
 from collectors.aws.recording import Recording, captured_at
-from collectors.ports.aws import AwsPort
+from collectors.ports.aws import ASSUME_ROLE, opened
 from scanner.errors import Malformed, ReadError
 from scanner.model import (
     Access,
@@ -35,7 +36,6 @@ from scanner.model import (
 )
 
 _REGIONAL = (*OF_SEGMENT, *OF_STORE, *OF_LOG, "Placement")
-_ACCOUNT_DIGITS = 12
 QUERIES = (
     ("User", "IAM users: iam:GetAccountAuthorizationDetails, every page"),
     ("Segment", "security groups: ec2:DescribeSecurityGroups, every page of every region"),
@@ -50,15 +50,16 @@ def connect(access: Access) -> Asked:
     target = access.target
     settings = Settings.of(target)
     if target.captures is None:
-        return AwsPort(access, ALLOWED, home_region=settings.home_region)
+        return opened(access, ALLOWED, home_region=settings.home_region)
     implied = frozenset(source.call.permission for source in SOURCES if source.implied)
     return Recording(access, target.captures, regions=settings.regions or (), implied=implied)
 
 
 class AwsCollector:
-    """Reads IAM, EC2, S3, EBS, KMS and CloudTrail of one account.
+    """Reads IAM, EC2, S3, EBS, KMS and CloudTrail of one account, or of every account of its organization.
 
     Options: ``home_region``, ``regions`` (a list; what it leaves out stays open), ``assume_role`` and ``external_id``,
+    ``organization_role`` (name of a role in every account, assumed in one after the other),
     ``category_tag``, ``zone_tag``, ``sensitive_tag`` (names of tags), ``captured_at`` (of a recording).
     """
 
@@ -80,9 +81,16 @@ class AwsCollector:
             return
         promised = promised_facts(self.promises(target)) & PROMISED
         host = target.address or "amazonaws.com"
+        login = target.credential or "ambient"
+        settings = Settings.of(target)
+        if isinstance(role := target.options.get("assume_role"), str):
+            yield PlannedCall(host=host, login=login, call=f"{ASSUME_ROLE.permission} {role}")
+        if settings.organization_role is not None:
+            for call in (MEMBERS.call.permission, f"{ASSUME_ROLE.permission} {organization.every_role(settings)}"):
+                yield PlannedCall(host=host, login=login, call=call)
         for source in SOURCES:
             if promised & set(source.facts):
-                yield PlannedCall(host=host, login=target.credential or "ambient", call=source.call.permission)
+                yield PlannedCall(host=host, login=login, call=source.call.permission)
 
     def read(self, access: Access) -> Iterator[Record]:
         """Facts, gaps and captures as they come, then one census per promised fact."""
@@ -101,19 +109,30 @@ class AwsCollector:
             now = lambda: recorded_at  # noqa: E731
 
         look = Look(self._connect(access), promised=promised, settings=settings, now=now)
-        for record in _records(look):
-            yield from look.taken()
-            yield record
-        yield from look.taken()
+        if settings.organization_role is None:
+            yield from _account(look)
+        else:
+            yield from organization.read(look, _account)
         yield from look.censuses(dict(QUERIES))
+
+
+def _account(look: Look) -> Iterator[Record]:
+    """All of one account, each record after what it was read from."""
+    for record in _records(look):
+        yield from look.taken()
+        yield record
+    yield from look.taken()
 
 
 def _records(look: Look) -> Iterator[Record]:
     try:
         caller = look.ask(CALLER)
-        look.account = text(caller, "Account")
-        if not (look.account.isdigit() and len(look.account) == _ACCOUNT_DIGITS):
-            raise Malformed(f"{look.account[:20]!r} is no account number")
+        number = text(caller, "Account")
+        if not organization.is_number(number):
+            raise Malformed(f"{number[:20]!r} is no account number")
+        if look.member not in {"", number}:
+            raise Malformed(f"account {number} answers in its place")
+        look.account = number
         parts = text(caller, "Arn").split(":")
         look.partition = parts[1] if len(parts) > 1 and parts[1] else "aws"
     except ReadError as error:

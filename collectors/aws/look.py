@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
+
+import msgspec
 
 from collectors.aws.operations import Source
 from collectors.aws.recording import recorded
@@ -24,6 +27,9 @@ class Asked(Protocol):
     def ask(self, operation: Operation, region: str = "", **parameters: Any) -> Answer | None:
         """The whole answer, or None where there is none of the kind; raises ReadError."""
 
+    def enter(self, role: str) -> AbstractContextManager[Asked]:
+        """What answers with the rights of a role, by its ARN; that it refuses is told by the first call."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -34,6 +40,8 @@ class Settings:
     category_tag: str | None = None
     zone_tag: str | None = None
     sensitive_tag: str | None = None
+    organization_role: str | None = None
+    """Name of the role by which every account of the organization is read; empty where the option is of no use."""
 
     @staticmethod
     def of(target: Target) -> Settings:
@@ -45,32 +53,66 @@ class Settings:
 
         regions = target.options.get("regions")
         named = tuple(str(region) for region in regions) if isinstance(regions, (list, tuple)) else None
+        role = text("organization_role")
+        if role is None and "organization_role" in target.options:
+            role = ""
         return Settings(
             home_region=text("home_region") or "us-east-1",
             regions=named,
             category_tag=text("category_tag"),
             zone_tag=text("zone_tag"),
             sensitive_tag=text("sensitive_tag"),
+            organization_role=role,
         )
 
 
+@dataclass
+class Listings:
+    """What was listed over all accounts, which listings are not whole, and what was said of all of them."""
+
+    rows: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    open: set[str] = field(default_factory=set)
+    said: set[Gap] = field(default_factory=set)
+
+
 class Look:
-    """Asks, keeps what was answered as captures, and remembers which listings are whole."""
+    """Asks one account, keeps what was answered as captures, and remembers which listings are whole."""
 
     def __init__(
-        self, asked: Asked, *, promised: frozenset[str], settings: Settings, now: Callable[[], datetime]
+        self,
+        asked: Asked,
+        *,
+        promised: frozenset[str],
+        settings: Settings,
+        now: Callable[[], datetime],
+        listings: Listings | None = None,
+        member: str = "",
     ) -> None:
+        """``member`` is the number of the account where it is not the one that answers for the target itself."""
         self.settings = settings
         self.now = now
         self.begun = now()
         self.account = ""
         self.partition = "aws"
         self.regions: tuple[str, ...] = ()
+        self.member = member
         self._asked = asked
         self._promised = promised
-        self._rows: dict[str, set[str]] = defaultdict(set)
-        self._open: set[str] = set()
+        self._listings = Listings() if listings is None else listings
         self._taken: list[Capture] = []
+
+    @contextmanager
+    def inside(self, member: str, role: str) -> Iterator[Look]:
+        """The same look at another account, with a role of it by its ARN."""
+        with self._asked.enter(role) as asked:
+            yield Look(
+                asked,
+                promised=self._promised,
+                settings=self.settings,
+                now=self.now,
+                listings=self._listings,
+                member=member,
+            )
 
     @property
     def home(self) -> str:
@@ -80,6 +122,11 @@ class Look:
     def key(self, kind: str, name: str) -> str:
         """Key of an asset of the account."""
         return f"{kind}:aws-{self.account}:{name}"
+
+    @property
+    def promised(self) -> tuple[str, ...]:
+        """Names of the promised fact types, sorted."""
+        return tuple(sorted(self._promised))
 
     def wants(self, *facts: str) -> bool:
         """Whether any of the fact types was promised; nothing else is asked for."""
@@ -100,10 +147,15 @@ class Look:
             if answer is not None:
                 _sound(answer, source.call.lists)
         except ReadError as error:
-            self._taken.append(recorded(source.call, region, parameters, error))
+            self._keep(recorded(source.call, region, parameters, error))
             raise
-        self._taken.append(recorded(source.call, region, parameters, answer))
+        self._keep(recorded(source.call, region, parameters, answer))
         return answer
+
+    def _keep(self, capture: Capture) -> None:
+        if self.member:
+            capture = msgspec.structs.replace(capture, name=f"{self.member}/{capture.name}")
+        self._taken.append(capture)
 
     def taken(self) -> Iterator[Capture]:
         """Captures since the last time; each is given once."""
@@ -115,7 +167,7 @@ class Look:
         for fact in facts:
             name = type(fact).__name__
             if name in self._promised:
-                self._rows[name].add(fact.asset)
+                self._listings.rows[name].add(fact.asset)
                 yield fact
 
     def lost(
@@ -126,7 +178,8 @@ class Look:
         ``only`` keeps to facts of that asset kind or of any.
         """
         where = f" in {region}" if region else ""
-        detail = f"{source.call.permission}{where}: {error}"
+        whose = f"account {self.member}: " if self.member else ""
+        detail = f"{whose}{source.call.permission}{where}: {error}"
         for fed in source.feeds:
             fact, _, field = fed.partition(".")
             if only and KNOWN[fact].kind not in {"*", only}:
@@ -136,11 +189,19 @@ class Look:
     def gap(
         self, fact: str, why: GapWhy, detail: str, *, asset: str | None = None, field: str | None = None
     ) -> Iterator[Gap]:
-        """One gap of a promised fact; without a field the row is missing and the listing stays open."""
+        """One gap of a promised fact; without a field the row is missing and the listing stays open.
+
+        What is said of no asset is said once, not again by every account of an organization.
+        """
         if fact in self._promised:
             if field is None:
-                self._open.add(fact)
-            yield Gap(fact=fact, why=why, detail=detail, asset=asset, field=field)
+                self._listings.open.add(fact)
+            gap = Gap(fact=fact, why=why, detail=detail, asset=asset, field=field)
+            if asset is None:
+                if gap in self._listings.said:
+                    return
+                self._listings.said.add(gap)
+            yield gap
 
     def unsaid(self, fact: str, field: str, detail: str) -> Iterator[Gap]:
         """A field that this source never fills."""
@@ -150,9 +211,9 @@ class Look:
         """One census for each promised fact; complete where nothing of it was lost."""
         for name in sorted(self._promised):
             listing = Listing(KNOWN[name], queries.get(name, "rows of the account"))
-            for key in self._rows[name]:
+            for key in self._listings.rows[name]:
                 listing.add(key)
-            yield listing.census(as_of=self.begun, complete=name not in self._open)
+            yield listing.census(as_of=self.begun, complete=name not in self._listings.open)
 
 
 def _sound(answer: Answer, lists: tuple[str, ...]) -> None:

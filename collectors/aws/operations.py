@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from collectors.ports.aws import Operation
+from collectors.ports.aws import ASSUME_ROLE, Operation
 from scanner.model import Permission
 
 OF_ACCOUNT = ("Account", "RootUser", "AccountAdministration")
@@ -255,15 +255,27 @@ SOURCES: tuple[Source, ...] = (
     TRAIL_STATUS,
     TRAIL_EVENTS,
 )
-ASSUME_ROLE = Operation("sts", "AssumeRole")
-ALLOWED: tuple[Operation, ...] = (*(source.call for source in SOURCES), ASSUME_ROLE)
+MEMBERS = Source(
+    Operation(
+        "organizations",
+        "ListAccounts",
+        lists=("Accounts",),
+        page_in="NextToken",
+        page_out="NextToken",
+        none=frozenset({"AWSOrganizationsNotInUseException"}),
+    ),
+    "the accounts of the organization; only where options.organization_role says to read them all",
+    tuple(sorted(PROMISED)),
+)
+ALLOWED: tuple[Operation, ...] = (*(source.call for source in SOURCES), MEMBERS.call, ASSUME_ROLE)
 """The whole list; the port refuses any other call."""
 
 PERMISSIONS: tuple[Permission, ...] = (
     *(Permission(name=source.call.permission, why=source.why, facts=source.facts) for source in SOURCES),
+    Permission(name=MEMBERS.call.permission, why=MEMBERS.why, facts=MEMBERS.facts),
     Permission(
         name=ASSUME_ROLE.permission,
-        why="only where options.assume_role names a role; on that role alone",
+        why="only where options.assume_role or options.organization_role names a role; on that role alone",
         facts=tuple(sorted(PROMISED)),
     ),
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,12 @@ class Recording:
         if (operation.more and content.get(operation.more)) or any(content.get(token) for token in paged):
             raise Truncated(f"{names[0]}: not all pages were recorded")
         return content
+
+    @contextmanager
+    def enter(self, role: str) -> Iterator[Recording]:
+        """The recording of another account: it lies in a folder with the number of the account for a name."""
+        account = role.split(":")[4]
+        yield Recording(self._access, self._folder / account, regions=self._regions, implied=self._implied)
 
     def _read(self, names: list[str]) -> dict[str, Any]:
         for name in names:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +23,7 @@ from scanner.errors import (
     EngineError,
     LoginRefused,
     Malformed,
+    ReadError,
     SecretUnavailable,
     Throttled,
     Truncated,
@@ -69,30 +71,65 @@ class Operation:
         return xform_name(self.name, "-")
 
 
+ASSUME_ROLE = Operation("sts", "AssumeRole")
+
+
 class AwsPort:
     """Sends calls under the restraint of ``access``; answers are plain JSON values, times as RFC 3339 text in UTC.
 
     Retries of the library are off: throttled calls are repeated by ``access.call``, which knows the target's time and
-    the stop file; a lost connection is tried once more, for every call here only reads.
+    the stop file; a lost connection is tried once more, for every call here only reads. A credential that expires is
+    renewed each time that it does, unless it was over before it answered anything.
     """
 
-    def __init__(self, access: Access, allowed: Iterable[Operation], *, home_region: str) -> None:
+    def __init__(
+        self,
+        access: Access,
+        allowed: Iterable[Operation],
+        *,
+        home_region: str,
+        door: AwsPort | None = None,
+        role: str = "",
+    ) -> None:
+        """``role`` is an ARN, assumed with the credential of the port ``door``."""
         self._access = access
-        self._allowed = frozenset((operation.service, operation.name) for operation in allowed)
+        self._allowed = tuple(allowed)
+        self._names = frozenset((operation.service, operation.name) for operation in self._allowed)
         self._home = home_region
+        self._door = door
+        self._role = role
         self._session: Any = None
         self._clients: dict[tuple[str, str], Any] = {}
-        self._renewed = False
+        self._answered = False
         self._proven = False
-        self.sent: Counter[str] = Counter()
-        """Requests sent, by ``service:Operation``."""
+        self._shut: AccessDenied | None = None
+        self.sent: Counter[str] = Counter() if door is None else door.sent
+        """Requests sent, by ``service:Operation``; those of roles that were entered from here included."""
+
+    @contextmanager
+    def enter(self, role: str) -> Iterator[AwsPort]:
+        """A port with the credential of a role, by its ARN; assumed with this port's at the first call, closed after.
+
+        A role that refuses says nothing against the credential that asked: that is AccessDenied, and no login refused.
+        """
+        inside = AwsPort(self._access, self._allowed, home_region=self._home, door=self, role=role)
+        try:
+            yield inside
+        finally:
+            inside.close()
+
+    def close(self) -> None:
+        """Let go of connections and of the models that they hold."""
+        while self._clients:
+            self._clients.popitem()[1].close()
+        self._session = None
 
     def ask(self, operation: Operation, region: str = "", **parameters: Any) -> Answer | None:
         """The whole answer, every page of it, or None where AWS says that there is none; raises ReadError.
 
         Raises EngineError, and sends nothing, for a call that is not on the list.
         """
-        if (operation.service, operation.name) not in self._allowed:
+        if (operation.service, operation.name) not in self._names:
             raise EngineError(
                 f"the call {operation.service}:{operation.name} is not on the list of calls that may be made"
             )
@@ -120,12 +157,13 @@ class AwsPort:
         try:
             return self._tried(operation, region, asked)
         except Expired as expired:
-            if self._renewed:
+            if not self._answered:
                 raise AccessDenied(str(expired)) from expired
-            self._renewed = True
-            self._session = None
-            self._clients = {}
-            return self._tried(operation, region, asked)
+            self.close()
+            try:
+                return self._tried(operation, region, asked)
+            except Expired as again:
+                raise AccessDenied(f"{again}, and the renewed one is over as well") from again
         except Unreachable:
             if not self._proven:
                 raise
@@ -135,13 +173,16 @@ class AwsPort:
         def attempt() -> dict[str, Any] | None:
             return self._exchanged(operation, region, asked)
 
+        if self._session is None:
+            self._open()
         if self._proven:
-            return self._access.call(attempt)
-        try:
-            answer = self._access.login(attempt)
-        except Throttled:  # that is no refusal, and a login is tried only once
             answer = self._access.call(attempt)
-        self._proven = True
+        else:
+            try:
+                answer = self._access.login(attempt)
+            except Throttled:  # that is no refusal, and a login is tried only once
+                answer = self._access.call(attempt)
+        self._proven = self._answered = True
         return answer
 
     def _exchanged(self, operation: Operation, region: str, asked: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -152,6 +193,8 @@ class AwsPort:
             if code_of(error) in operation.none:
                 return None
             translated = from_answer(error)
+            if isinstance(translated, LoginRefused) and self._door is not None:
+                raise AccessDenied(f"the role was assumed and is not accepted: {translated}") from error
             if isinstance(translated, LoginRefused) and self._proven and region != self._home:
                 # A region that is not opted into says so of a credential that is good everywhere else.
                 raise AccessDenied(f"not accepted in this region: {translated}") from error
@@ -168,68 +211,59 @@ class AwsPort:
     def _client(self, service: str, region: str) -> Any:
         key = (service, region)
         if key not in self._clients:
-            if self._session is None:
-                self._session = self._opened()
             while len(self._clients) >= CLIENTS_KEPT:
                 self._clients.pop(next(iter(self._clients))).close()
             self._clients[key] = self._new_client(self._session, service, region)
         return self._clients[key]
 
-    def _opened(self) -> Any:
-        """A session with the target's credential, or with that of the role it names, already assumed."""
-        secrets: Any = self._secrets()
-        session = self._watched(boto3.session.Session(**secrets))
-        role = self._access.target.options.get("assume_role")
-        if not isinstance(role, str):
-            return session
-        asked = {"RoleArn": role, "RoleSessionName": "ztgrade"}
+    def _open(self) -> None:
+        """Open a session with the target's credential, or with that of the role, assumed now."""
+        given: Any = self._secrets() if self._door is None else self._keys_of_role(self._door)
+        self._session = boto3.session.Session(**given)
+        self._session.events.register("before-call", self._guard)
+        self._answered = False
+        self._proven = self._proven or self._door is not None
+
+    def _keys_of_role(self, door: AwsPort) -> dict[str, str]:
+        """Keys of the role, fresh; a role that once refused is not asked for again."""
+        if self._shut is not None:
+            raise AccessDenied(str(self._shut))
+        asked = {"RoleArn": self._role, "RoleSessionName": "ztgrade"}
         if isinstance(external := self._access.target.options.get("external_id"), str):
             asked["ExternalId"] = external
-        given = self._new_client(session, "sts", self._home).assume_role(**asked)["Credentials"]
-        return self._watched(
-            boto3.session.Session(
-                aws_access_key_id=given["AccessKeyId"],
-                aws_secret_access_key=given["SecretAccessKey"],
-                aws_session_token=given["SessionToken"],
-            )
-        )
+        try:
+            return _keys((door.ask(ASSUME_ROLE, **asked) or {}).get("Credentials"))
+        except AccessDenied as error:
+            self._shut = AccessDenied(_said_of(self._role, error))
+            raise self._shut from error
+        except Throttled as error:
+            raise Throttled(_said_of(self._role, error), error.retry_after) from error
+        except ReadError as error:
+            raise type(error)(_said_of(self._role, error)) from error
 
     def _secrets(self) -> dict[str, str]:
         """Key of the target's credential: the account name is its id, or the secret is what ``aws sts`` printed."""
-        if self._access.target.credential is None:
+        name = self._access.target.credential
+        if name is None:
             return {}
         secret = self._access.secret().strip()
         if not secret.startswith("{"):
             user = self._access.user()
             if not user:
-                raise SecretUnavailable(
-                    f"credential {self._access.target.credential!r} has no user; set it to the access key id"
-                )
+                raise SecretUnavailable(f"credential {name!r} has no user; set it to the access key id")
             return {"aws_access_key_id": user, "aws_secret_access_key": secret}
         try:
             given = json.loads(secret)
-            given = given.get("Credentials", given)
-            keys = {
-                "aws_access_key_id": str(given["AccessKeyId"]),
-                "aws_secret_access_key": str(given["SecretAccessKey"]),
-            }
-        except (ValueError, KeyError, TypeError, AttributeError):
-            name = self._access.target.credential
+            return _keys(given.get("Credentials", given))
+        except (ValueError, AttributeError, Malformed):
             raise SecretUnavailable(
                 f"credential {name!r} is no JSON with AccessKeyId and SecretAccessKey, as aws sts prints it"
             ) from None
-        if token := given.get("SessionToken"):
-            keys["aws_session_token"] = str(token)
-        return keys
-
-    def _watched(self, session: Any) -> Any:
-        session.events.register("before-call", self._guard)
-        return session
 
     def _guard(self, model: Any, **_: Any) -> None:
         """Let nothing through that is not on the list: the library makes calls of its own, such as s3:HeadBucket."""
         name = (str(model.service_model.service_name), str(model.name))
-        if name not in self._allowed:
+        if name not in self._names:
             raise AccessDenied(f"not sent: {':'.join(name)}, which the client library wanted, is not on our list")
         self.sent[":".join(name)] += 1
 
@@ -245,6 +279,29 @@ class AwsPort:
             "user_agent_extra": "ztgrade",
         }
         return session.client(service, region_name=region, endpoint_url=address, config=Config(**settings))
+
+
+def _keys(given: object) -> dict[str, str]:
+    """A credential as boto3 takes it, from one as STS gives it; raises Malformed, and never says what was given."""
+    held = given if isinstance(given, Mapping) else {}
+    key, secret, token = (held.get(name) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken"))
+    if not (isinstance(key, str) and key and isinstance(secret, str) and secret and isinstance(token, str | None)):
+        raise Malformed("a credential without AccessKeyId or SecretAccessKey")
+    keys = {"aws_access_key_id": key, "aws_secret_access_key": secret}
+    return {**keys, "aws_session_token": token} if token else keys
+
+
+def _said_of(role: str, error: ReadError) -> str:
+    return f"{ASSUME_ROLE.permission} of {role}: {error}"
+
+
+def opened(access: Access, allowed: Iterable[Operation], *, home_region: str) -> AwsPort:
+    """A port with the credential of the target, or with the role that its option ``assume_role`` names."""
+    port = AwsPort(access, allowed, home_region=home_region)
+    role = access.target.options.get("assume_role")
+    if not isinstance(role, str):
+        return port
+    return AwsPort(access, allowed, home_region=home_region, door=port, role=role)
 
 
 def _plain(value: Any) -> Any:

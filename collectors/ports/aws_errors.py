@@ -37,6 +37,7 @@ DENIED = frozenset(
         "NotAuthorized",
         "OperationNotPermittedException",
         "OptInRequired",
+        "RegionDisabledException",
         "UnauthorizedAccess",
         "UnauthorizedOperation",
     }
@@ -103,7 +104,7 @@ BROKEN = frozenset(
 
 
 class Expired(AccessDenied):
-    """The credential was good and is no longer; worth one renewal."""
+    """The credential was good and is no longer; worth a renewal."""
 
 
 def code_of(error: ClientError) -> str:

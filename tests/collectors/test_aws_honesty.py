@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from collectors.aws import connect
-from collectors.aws.operations import ASSUME_ROLE, CALLER, PERMISSIONS, PROMISED, SOURCES
+from collectors.aws.operations import CALLER, MEMBERS, PERMISSIONS, PROMISED, SOURCES
 from collectors.aws.recording import file_name
-from collectors.ports.aws import Answer, Operation
+from collectors.ports.aws import ASSUME_ROLE, Answer, Operation
 from scanner.errors import AccessDenied, Malformed, ReadError, Throttled, Truncated, Unreachable, Unsupported
 from scanner.model import Census, Gap, GapWhy, Record
 from tests.collectors.aws import recorded
@@ -64,7 +64,7 @@ def _asked(answers: Answers, options: dict[str, object]) -> set[str]:
 def test_the_estates_exercise_every_right(from_moto: Answers) -> None:
     assert _asked(_by_hand(), {}) == set(RIGHTS)
     assert set(RIGHTS) - _asked(from_moto, {"regions": REGIONS}) <= {"iam:ListVirtualMFADevices"}
-    assert {permission.name for permission in PERMISSIONS} == {*RIGHTS, ASSUME_ROLE.permission}
+    assert {permission.name for permission in PERMISSIONS} == {*RIGHTS, MEMBERS.call.permission, ASSUME_ROLE.permission}
 
 
 @pytest.mark.parametrize("right", RIGHTS)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -20,11 +21,16 @@ from tests.collectors.stage import StagedAccess
 class Remembered:
     """Keeps each answer under the name of its file; what was never asked is unreachable."""
 
-    def __init__(self, answers: Mapping[str, Answer | ReadError | None]) -> None:
-        self.answers = {"generate-credential-report.json": {"State": "COMPLETE"}, **answers}
+    def __init__(self, answers: Mapping[str, Answer | ReadError | None], folder: str = "") -> None:
+        self.answers = {f"{folder}generate-credential-report.json": {"State": "COMPLETE"}, **answers}
+        self.folder = folder
+
+    @contextmanager
+    def enter(self, role: str) -> Iterator[Remembered]:
+        yield Remembered(self.answers, f"{role.split(':')[4]}/")
 
     def ask(self, operation: Operation, region: str = "", **parameters: Any) -> Answer | None:
-        name = file_name(operation, region, parameters)
+        name = self.folder + file_name(operation, region, parameters)
         answer = self.answers.get(name, Unreachable(f"{name}: never asked before"))
         if isinstance(answer, ReadError):
             raise answer
@@ -34,13 +40,19 @@ class Remembered:
 class Listening:
     """Passes questions on and keeps the answers."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Asked, heard: Listening | None = None, folder: str = "") -> None:
         self.asked = asked
-        self.answers: dict[str, Answer | ReadError | None] = {}
-        self.permissions: set[str] = set()
+        self.answers: dict[str, Answer | ReadError | None] = {} if heard is None else heard.answers
+        self.permissions: set[str] = set() if heard is None else heard.permissions
+        self.folder = folder
+
+    @contextmanager
+    def enter(self, role: str) -> Iterator[Listening]:
+        with self.asked.enter(role) as asked:
+            yield Listening(asked, self, f"{role.split(':')[4]}/")
 
     def ask(self, operation: Operation, region: str = "", **parameters: Any) -> Answer | None:
-        name = file_name(operation, region, parameters)
+        name = self.folder + file_name(operation, region, parameters)
         self.permissions.add(operation.permission)
         try:
             self.answers[name] = self.asked.ask(operation, region, **parameters)
@@ -65,6 +77,11 @@ class Without:
         self.permissions = permissions
         self.regions = regions
         self.error = error or AccessDenied("AccessDenied: not authorized to perform the action")
+
+    @contextmanager
+    def enter(self, role: str) -> Iterator[Without]:
+        with self.asked.enter(role) as asked:
+            yield Without(asked, self.permissions, regions=self.regions, error=self.error)
 
     def ask(self, operation: Operation, region: str = "", **parameters: Any) -> Answer | None:
         if operation.permission in self.permissions or region in self.regions:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from collectors.aws.operations import ALLOWED, BUCKET_TAGS, BUCKETS, DETAILS, GROUPS, KEY, KEYS, ORGANIZATION
-from collectors.ports.aws import AwsPort, Operation
+from collectors.ports.aws import AwsPort, Operation, opened
 from scanner.errors import (
     AccessDenied,
     EngineError,
@@ -131,7 +131,7 @@ def server() -> Iterator[Canned]:
 def port_to(server: Canned, *, proven: bool = True, **options: Any) -> tuple[AwsPort, LiveAccess]:
     """A port that has, unless told otherwise, already proven its credential."""
     access = LiveAccess(live_target(server.address, **options))
-    port = AwsPort(access, ALLOWED, home_region="us-east-1")
+    port = opened(access, ALLOWED, home_region="us-east-1")
     if proven:
         after, server.replies = server.replies, [sent(200, CALLER)]
         port.ask(ALLOWED[0])
