@@ -24,6 +24,7 @@ COMMANDS = {
     "findings": "explaining:findings",
     "sql": "explaining:sql",
     "scope": "scoping:scope",
+    "select": "selecting:select_",
     "verify": "sealing:verify",
     "key": "sealing:key",
     "sign": "sealing:sign",

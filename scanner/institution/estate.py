@@ -22,6 +22,7 @@ from scanner.model import Level, Scene, ServiceModel, Target
 from scanner.result import Text
 from scanner.sealed.canonical import files_digest
 from scanner.sealed.signature import key_id
+from scanner.selection.choice_reader import read_candidates
 
 __all__ = [
     "MAIN",
@@ -129,6 +130,10 @@ class _Reading:
         registers = top.expect_table("registers", required=False).expect_str("directory", "registers")
         top.expect_table("store", required=False)
         caps = self._caps(top.expect_table("collect", required=False))
+        selection = top.expect_table("selection", required=False)
+        candidates = None
+        if "selection" in top:
+            candidates = read_candidates(selection, self._pull, self._path.parent, self.problems)
         for key, empty in (("targets", not targets), ("systems", not systems)):
             if key in top and empty:
                 top.problem(key, "expected at least one")
@@ -148,6 +153,7 @@ class _Reading:
             approvers=approvers,
             registers=self._path.parent / registers,
             caps=caps,
+            candidates=candidates,
         )
 
     def _pull(self, table: Table, key: str, text: str) -> bytes | None:

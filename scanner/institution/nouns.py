@@ -8,6 +8,7 @@ from pathlib import Path
 
 from scanner.model import Level, Scene, ServiceModel, Target
 from scanner.result import Text
+from scanner.selection.choice_reader import Candidates
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,8 @@ class Estate:
     approvers: Mapping[str, Approver]
     registers: Path
     caps: Caps
+    candidates: Candidates | None = None
+    """Systems to choose from, where the file has a ``[selection]``."""
 
     def selectors(self, system: str, scene: Scene, population: str) -> tuple[Selector, ...]:
         """Selectors of a population in a scene of a system; empty where none is written."""

@@ -56,6 +56,8 @@ class SystemRecord:
     risk: Mapping[str, int | None] = field(default_factory=dict)
     """Scores 1 to 3 by factor."""
     impact: Mapping[str, int | None] = field(default_factory=dict)
+    cells: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """The row as it was written."""
 
 
 class CellError(ValueError):
@@ -174,14 +176,15 @@ def records_of(
             if scored != cost_score(amount):
                 message = f"{scored} does not follow from beyond_budget_ntd, which scores {cost_score(amount)}"
                 problems.append(Problem(file, line, "impact_cost", message, "leave one of them out"))
-        records.append(_record(name, line, values))
+        records.append(_record(name, line, row, values))
     return tuple(records)
 
 
-def _record(name: str, line: int, values: dict[str, Any]) -> SystemRecord:
+def _record(name: str, line: int, row: Mapping[str, str], values: dict[str, Any]) -> SystemRecord:
     return SystemRecord(
         name=name,
         line=line,
+        cells=row,
         run_by={layer: values.pop(f"{layer}_run_by", None) for layer in LAYERS},
         risk={factor: values.pop(f"risk_{factor}", None) for factor in RISK_FACTORS},
         impact={factor: values.pop(f"impact_{factor}", None) for factor in IMPACT_FACTORS},
