@@ -12,15 +12,12 @@ from collectors.aws.operations import (
     ALLOWED,
     CALLER,
     MEMBERS,
-    OF_LOG,
-    OF_SEGMENT,
-    OF_STORE,
     PERMISSIONS,
-    PROMISED,
     REGIONS,
     SOURCES,
 )
 from collectors.aws.recording import Recording, captured_at
+from collectors.aws.source import OF_LOG, OF_SEGMENT, OF_STORE, PROMISED, PROMISES
 from collectors.ports.aws import ASSUME_ROLE, opened
 from scanner.errors import Malformed, ReadError
 from scanner.model import (
@@ -72,7 +69,7 @@ class AwsCollector:
 
     def promises(self, target: Target) -> frozenset[str]:
         """What the account can speak for, or the target's own shorter list."""
-        return narrowed(PROMISED, target)
+        return narrowed(PROMISES, target)
 
     def plan(self, target: Target) -> Iterator[PlannedCall]:
         """One line per call; those of a region are made in each, those of an asset for each."""
@@ -132,9 +129,9 @@ def _records(look: Look) -> Iterator[Record]:
             raise Malformed(f"{number[:20]!r} is no account number")
         if look.member not in {"", number}:
             raise Malformed(f"account {number} answers in its place")
-        look.account = number
         parts = text(caller, "Arn").split(":")
         look.partition = parts[1] if len(parts) > 1 and parts[1] else "aws"
+        look.account = number
     except ReadError as error:
         yield from look.lost(CALLER, error)
         return

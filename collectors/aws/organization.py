@@ -13,7 +13,7 @@ from scanner.facts import Account
 from scanner.model import Gap, GapWhy, Record
 
 _NUMBER = re.compile(r"\d{12}", re.ASCII)
-_ROLE = re.compile(r"(?:[\x21-\x7e]+/)?[\w+=,.@-]{1,64}", re.ASCII)
+_ROLE = re.compile(r"(?:[\w+=,.@-]+/)*[\w+=,.@-]{1,64}", re.ASCII)
 ACTIVE = "ACTIVE"
 
 

@@ -226,6 +226,7 @@ def write(folder: Path, files: dict[str, Any]) -> None:
     """Write files into a folder; bytes as they are."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
 
 
@@ -233,6 +234,30 @@ def recorded_target(folder: Path, **options: Any) -> Target:
     """A recording as a target."""
     given = {"captured_at": CAPTURED_AT, "category_tag": "category", "sensitive_tag": "sensitive", **options}
     return Target(name="cloud", collector="aws", source="cloud", captures=folder, options=given)
+
+
+def in_account(files: dict[str, Any], number: str) -> dict[str, Any]:
+    """The same account under another number, as a recording of an organization has it: in a folder of that name."""
+    moved: dict[str, Any] = {}
+    for name, content in files.items():
+        text = json.dumps(content)
+        if isinstance(given := content.get("Content"), str):
+            told = base64.b64decode(given).decode().replace(ACCOUNT, number)
+            text = text.replace(given, base64.b64encode(told.encode()).decode())
+        moved[f"{number}/{name.replace(ACCOUNT, number)}"] = json.loads(text.replace(ACCOUNT, number))
+    return moved
+
+
+def member(number: str, **changes: Any) -> dict[str, Any]:
+    """One entry of the accounts of an organization."""
+    return {
+        "Id": number,
+        "Arn": f"arn:aws:organizations::{ACCOUNT}:account/o-1/{number}",
+        "Name": f"account {number}",
+        "Status": "ACTIVE",
+        "State": "ACTIVE",
+        **changes,
+    }
 
 
 def nothing_in(files: dict[str, Any]) -> dict[str, Any]:
