@@ -23,16 +23,20 @@ from scanner.model import (
 )
 
 _NAMES = tuple(sorted(FACTS))
-PROMISED = (FACTS - {"Directory", "Privilege"}) | {"Directory.name", "Privilege.privileged"}
-"""What a domain speaks of; other fields of these two are left to other sources."""
+_ENTRANCE = frozenset({"SignIn", "Authenticators"})
+_IN_PART = frozenset({"Directory.name", "Privilege.privileged", "Privilege.standing", "Privilege.residual"})
+PROMISED = (FACTS - {"Directory", "Privilege"} - _ENTRANCE) | _IN_PART
+"""What a domain speaks of; other fields of these two are left to other sources, and how one signs in to the ways in."""
 
 
 class AdCollector:
     """Reads users, computers, groups, trusts and settings of one domain; secrets are never asked for.
 
     Absence counts only where the right to read is shown: the DACL of the object is weighed against the token of our own
-    session. Options: those of ``collectors.ports.directory.connect``; ``external_units``, ``service_units`` and
-    ``person_units``, each a list of distinguished names under which accounts belong to others, to services, to persons.
+    session. Options: those of ``collectors.ports.directory.connect``; ``external_units``, ``service_units``,
+    ``person_units``, ``shared_units`` and ``break_glass_units``, each a list of distinguished names under which
+    accounts belong to others, to services, to persons, to several persons, to emergencies; ``entrance``, true where
+    people sign in at the directory itself and nothing in front of it asks for more.
     """
 
     name = "ad"
@@ -70,11 +74,11 @@ class AdCollector:
         self._open = open_port
 
     def promises(self, target: Target) -> frozenset[str]:
-        """What a domain can yield, or the target's own shorter list."""
-        return narrowed(PROMISED, target)
+        """What a domain can yield, or the target's own shorter list; with ``entrance`` also how one signs in."""
+        return narrowed(PROMISED | _ENTRANCE if target.options.get("entrance") is True else PROMISED, target)
 
     def plan(self, target: Target) -> Iterator[PlannedCall]:
-        """One login and four searches, each with the attributes that it asks for; never those of ``never_ask``."""
+        """One login and five searches, each with the attributes that the promised facts take."""
         if target.captures is not None:
             yield PlannedCall(host="localhost", login="-", call=f"read *.ldif in {target.captures}")
             return
@@ -86,17 +90,21 @@ class AdCollector:
         host, login = f"{address.host}:{address.port}", target.credential or "-"
         way = "LDAPS" if address.at_once else "StartTLS"
         yield PlannedCall(host=host, login=login, call=f"one {target.options.get('bind', 'simple')} bind over {way}")
+        promised = promised_facts(self.promises(target))
         for what, asked in (
             ("the server itself (rootDSE)", attributes.ROOT),
             ("schema: definitions of these attributes and classes", attributes.SCHEMA),
-            ("groups and foreign principals", attributes.GROUP),
-            ("every object of the domain", attributes.OBJECT),
+            ("configuration: domains of the forest, authentication policies and silos", attributes.CONFIGURATION),
+            ("groups, foreign principals and settings for passwords", attributes.of_groups(promised)),
+            ("every object of the domain", attributes.of_objects(promised)),
         ):
-            yield PlannedCall(host=host, login=login, call=f"search {what}: {', '.join(asked)}")
+            if asked is not attributes.CONFIGURATION or promised & attributes.NEED_CONFIGURATION:
+                yield PlannedCall(host=host, login=login, call=f"search {what}: {', '.join(asked)}")
 
     def read(self, access: Access) -> Iterator[Record]:
         """Facts and gaps as the pages come, then a census of each listing, complete only if nothing was hidden."""
-        promised = promised_facts(self.promises(access.target)) & FACTS
+        promises = self.promises(access.target)
+        promised = promised_facts(promises) & FACTS
         closed: set[str] = set()
         port: DirectoryPort | None = None
         try:
@@ -104,11 +112,11 @@ class AdCollector:
                 source: LiveSource | CapturedSource = CapturedSource(access, access.target.captures)
             else:
                 port = self._open(access)
-                source = LiveSource(port)
+                source = LiveSource(port, promised)
                 certificate = port.certificate()
                 if certificate is not None:
                     yield SourceIdentity(kind="tls_certificate", value=f"sha256:{certificate}")
-            reading = DomainReading(access, source, promised)
+            reading = DomainReading(access, source, promises)
             yield from reading.records(closed)
         except ReadError as error:
             for fact in sorted(promised - closed):

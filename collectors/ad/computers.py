@@ -1,4 +1,4 @@
-"""Computers joined to the domain: devices, what they say they run, and where they stand."""
+"""Computers joined to the domain: devices, what they say they run, their accounts, and where they stand."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from collectors.ad import decode, users
+from collectors.ad import decode, logon, users
+from collectors.ad.attributes import CURRENT_LAPS, LEGACY_LAPS
 from collectors.ad.groups import GroupTable
-from collectors.ad.view import Domain, View
-from scanner.facts import Device, OperatingSystem
+from collectors.ad.view import Domain, Seen, View
+from scanner.facts import Device, MachineAccount, OperatingSystem
 from scanner.model import Fact, GapWhy
 
 DOMAIN_CONTROLLER = 0x2000
@@ -18,13 +19,15 @@ _FAMILIES = (
     ("macos", r"^(mac ?os|os x)\b"),
     ("linux", r"\b(linux|ubuntu|debian|red hat|rhel|suse|sles|centos|rocky|alma)\b"),
 )
+_OF_CONTROL = ("MachineAccount.enabled", "MachineAccount.delegation")
+_OF_LAPS = ("MachineAccount.local_password", "MachineAccount.local_password_due")
 Family = Literal["windows", "macos", "linux"]
 
 
 def facts(view: View, domain: Domain, table: GroupTable) -> Iterator[Fact]:
     """The facts of one computer; that it lies under an external unit makes it another institution's."""
     at = domain.observed_at
-    control = view.one("userAccountControl", decode.flags, "Device.category")
+    control = view.one("userAccountControl", decode.flags, "Device.category", *_OF_CONTROL)
     system = view.one(
         "operatingSystem", decode.text, "OperatingSystem.name", "OperatingSystem.family", "Device.category"
     )
@@ -48,8 +51,33 @@ def facts(view: View, domain: Domain, table: GroupTable) -> Iterator[Fact]:
         name=system.value or ("none" if system.shown else None),
         version=view.one("operatingSystemVersion", decode.text, "OperatingSystem.version").value,
     )
+    yield _account(view, domain, control)
     membership = users.membership_of(view, domain, table, "Placement.groups")
     yield users.placed(view, domain, membership, host_name=name)
+
+
+def _account(view: View, domain: Domain, control: Seen[int]) -> MachineAccount:
+    """The account; of LAPS only when a password ends is asked for, never the password."""
+    activity = users.activity(view, domain, "MachineAccount")
+    kept: Literal["none", "legacy", "current"] | None = None
+    current = view.one(CURRENT_LAPS, decode.filetime, *_OF_LAPS)
+    due = current.value
+    if due is not None:
+        kept = "current"
+    elif current.shown:
+        legacy = view.one(LEGACY_LAPS, decode.filetime, *_OF_LAPS)
+        due = legacy.value
+        kept = "legacy" if due is not None else "none" if legacy.shown else None
+    return MachineAccount(
+        asset=view.asset,
+        observed_at=domain.observed_at,
+        enabled=None if control.value is None else not control.value & users.DISABLED,
+        ever_signed_in=activity.ever_signed_in,
+        idle_since=activity.idle_since,
+        delegation=logon.delegation(view, control.value, "MachineAccount.delegation"),
+        local_password=kept,
+        local_password_due=due,
+    )
 
 
 def _family(name: str | None) -> Family | None:

@@ -10,6 +10,7 @@ from typing import Final
 EPOCH: Final = datetime(1601, 1, 1, tzinfo=UTC)
 _GENERALIZED = re.compile(rb"\d{14}(\.\d+)?Z")
 NEVER: Final = 0x7FFFFFFFFFFFFFFF
+TICKS_A_DAY: Final = 864_000_000_000
 
 
 def sid_text(raw: bytes) -> str:
@@ -52,6 +53,21 @@ def filetime(raw: bytes) -> datetime | None:
         raise ValueError(f"{ticks} is no FILETIME of our age") from error
 
 
+def boolean(raw: bytes) -> bool:
+    """TRUE or FALSE; raises ValueError."""
+    if raw not in (b"TRUE", b"FALSE"):
+        raise ValueError(f"{raw[:40]!r} is neither TRUE nor FALSE")
+    return raw == b"TRUE"
+
+
+def days(raw: bytes) -> int:
+    """Whole days, rounded up, from 100 ns steps below zero; 0 for 0 and for the lowest, both "never"."""
+    ticks = number(raw)
+    if ticks > 0 or ticks < -NEVER - 1:
+        raise ValueError(f"{ticks} is no length of time")
+    return 0 if ticks == -NEVER - 1 else -(ticks // TICKS_A_DAY)
+
+
 def generalized_time(raw: bytes) -> datetime:
     """A moment from ``20261120010000.0Z``; raises ValueError."""
     if not _GENERALIZED.fullmatch(raw):
@@ -68,6 +84,12 @@ def text(raw: bytes) -> str:
 def folded(dn: str) -> str:
     """A distinguished name in the form in which two spellings of it are compared."""
     return dn.casefold()
+
+
+def own_name(dn: str) -> str:
+    """The value of the first part of a distinguished name, unescaped: ``a,b`` of ``CN=a\\,b,DC=corp``."""
+    own = dn[: len(dn) - len(parent(dn))].removesuffix(",") if parent(dn) else dn
+    return re.sub(r"\\(.)", r"\1", own.partition("=")[2])
 
 
 def parent(dn: str) -> str:

@@ -13,6 +13,7 @@ from collectors.ports.directory import Entry
 EVERYONE = ("S-1-1-0", "S-1-5-11", "S-1-5-15")
 """Principals that stand for every account that signed in; as members they stand under a name of their own."""
 _BUILT_IN = ("S-1-5-32-544", "S-1-5-32-548", "S-1-5-32-549", "S-1-5-32-550", "S-1-5-32-551")
+PROTECTED_USERS = 525
 _RIDS = (512, 516, 518, 519, 520, 521, 526, 527)
 
 
@@ -23,6 +24,11 @@ def administrators(domain_sid: str) -> frozenset[str]:
     controllers, creators of group policy, read-only domain controllers, key administrators.
     """
     return frozenset((*_BUILT_IN, *(f"{domain_sid}-{rid}" for rid in _RIDS)))
+
+
+def marked(domain_sid: str) -> frozenset[str]:
+    """SIDs of the groups whose members AdminSDHolder marks with adminCount: those above, and Replicator."""
+    return administrators(domain_sid) | {"S-1-5-32-552"}
 
 
 @dataclass

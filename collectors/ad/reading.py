@@ -6,48 +6,51 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from collectors.ad import computers, decode, users
+from collectors.ad import attributes, computers, decode, users
 from collectors.ad.directory import TrustList
-from collectors.ad.groups import GroupTable, administrators
+from collectors.ad.groups import GroupTable
+from collectors.ad.privilege import Weighing
 from collectors.ad.rights import Rights, schema_of
+from collectors.ad.settings import Settings
+from collectors.ad.silos import ForestTable
 from collectors.ad.source import CapturedSource, LiveSource
 from collectors.ad.users import Account
 from collectors.ad.view import Domain, Losses, View
 from collectors.ports.directory import Entry
 from scanner import facts as vocabulary
 from scanner.errors import Malformed
-from scanner.model import Access, Fact, Gap, GapWhy, Listing, Record, SourceIdentity
+from scanner.model import Access, Fact, Gap, GapWhy, Listing, Record, SourceIdentity, promised_facts
 
-_OF_USERS = ("User", "Activity", "AccountExpiry", "Credentials", "Privilege")
-_OF_COMPUTERS = ("Device", "OperatingSystem")
-_OF_DIRECTORY = ("Directory", "Trusts")
-FACTS = frozenset((*_OF_USERS, *_OF_COMPUTERS, *_OF_DIRECTORY, "Placement"))
+_OF_DIRECTORY = ("Directory", "Trusts", "DirectoryDefence")
+FACTS = frozenset(attributes.OF_FACTS)
 SKEW = timedelta(minutes=5)
 """Beyond this Kerberos refuses, and a time stamp of the domain says little."""
 HOLES_NAMED = 10
 _SET_UP_CLOSED = re.compile(
-    r"cn=keys|cn=ntds quotas|cn=tpm devices|cn=(password settings container|microsoftdns),cn=system"
+    r"cn=keys|cn=ntds quotas|cn=tpm devices|(.*,)?cn=password settings container,cn=system|cn=microsoftdns,cn=system"
     r"|cn=ipsec\w+\{[0-9a-f-]{36}\},cn=ip security,cn=system"
 )
 """What every domain is set up with and hides from ordinary accounts: policies, keys, quotas, names; no accounts."""
 _UNSAID = (
     ("User", "category", "the directory does not say whom an account serves; options service_units, person_units"),
     ("Activity", "idle_since", "lastLogonTimestamp is up to 14 days behind the last sign-in"),
+    ("MachineAccount", "idle_since", "lastLogonTimestamp is up to 14 days behind the last sign-in"),
     ("Privilege", "daily_work", "the directory does not say what an account is used for"),
     ("Device", "category", "the directory does not tell a laptop from a desktop"),
     ("OperatingSystem", "supported_until", "the directory does not say until when a system is repaired"),
 )
+_GROUPS = frozenset({b"group", b"foreignSecurityPrincipal"})
 _NO_UNITS = "option external_units does not say which units hold accounts of others"
 
 
 class DomainReading:
     """Asks a source for one domain and turns the answers into records."""
 
-    def __init__(self, access: Access, source: LiveSource | CapturedSource, promised: frozenset[str]) -> None:
+    def __init__(self, access: Access, source: LiveSource | CapturedSource, promises: frozenset[str]) -> None:
         self._access = access
         self._source = source
-        self._promised = promised
-        self._losses = Losses()
+        self._promised = promised_facts(promises) & FACTS
+        self._losses = Losses(promises)
         self._listings: dict[str, Listing] = {}
         self._holes: dict[str, None] = {}
         self._referred: dict[str, str] = {}
@@ -71,12 +74,20 @@ class DomainReading:
         rights = Rights(frozenset(root.values.get("tokengroups", ())), schema)
         if "tokengroups" not in root.values:
             self._holes["the server does not show the token of our session"] = None
+        forest = ForestTable()
+        if self._promised & attributes.NEED_CONFIGURATION:
+            for entry in self._source.configuration(decode.text(root.first("configurationnamingcontext") or b"")):
+                forest.add(entry, rights)
         group_entries = list(self._source.groups(base))
         domain = self._domain(base, observed_at, group_entries)
         yield SourceIdentity(kind="domain_sid", value=domain.sid)
         table = GroupTable(domain.sid)
+        settings = Settings(domain, rights, forest, self._promised)
         for entry in group_entries:
-            table.add(entry, rights)
+            if _GROUPS.intersection(entry.values.get("objectclass", ())):
+                table.add(entry, rights)
+            else:
+                settings.add(entry)
         del group_entries
         yield from self._source.captures()
         trusts = TrustList(domain)
@@ -86,13 +97,13 @@ class DomainReading:
                 query="this domain alone" if name in _OF_DIRECTORY else f"(objectClass=*) below {base}",
             )
         for entry in self._source.objects(base):
-            yield from self._object(entry, domain, rights, schema.holders, table, trusts)
+            yield from self._object(entry, domain, rights, schema.holders, table, trusts, settings)
             if isinstance(self._source, LiveSource) and self._source.full():
                 yield from self._source.captures()
         yield from self._source.captures()
         self._compare(table, base)
-        yield from self._privilege(domain, rights, trusts)
-        yield from self._directory(trusts)
+        yield from self._weighed(rights, trusts, settings)
+        yield from self._directory(trusts, settings)
         yield from self._losses.rest()
         yield from self._unsaid(domain)
         yield from self._closing(observed_at, closed)
@@ -125,6 +136,8 @@ class DomainReading:
             external_units=None if external is None else tuple(map(str, external)),
             service_units=tuple(map(str, options.get("service_units", ()))),
             person_units=tuple(map(str, options.get("person_units", ()))),
+            shared_units=tuple(map(str, options.get("shared_units", ()))),
+            break_glass_units=tuple(map(str, options.get("break_glass_units", ()))),
         )
 
     def _object(
@@ -135,6 +148,7 @@ class DomainReading:
         holders: frozenset[str],
         table: GroupTable,
         trusts: TrustList,
+        settings: Settings,
     ) -> Iterator[Record]:
         folded = decode.folded(entry.dn)
         if folded in self._seen:
@@ -168,15 +182,17 @@ class DomainReading:
         for name in (*(view.values("memberOf") or ()), *(view.values("manager") or ())):
             self._referred.setdefault(decode.folded(name.decode("utf-8", "replace")), entry.dn)
         if kind == "user":
-            for found in users.facts(view, domain, sid, table):
+            for found in users.facts(view, domain, sid, table, settings):
                 if isinstance(found, Account):
                     self._accounts.append(found)
                 else:
                     yield from self._kept(found)
+            if sid == f"{domain.sid}-502":
+                settings.ticket_account(view)
         else:
             for fact in computers.facts(view, domain, table):
                 yield from self._kept(fact)
-        yield from self._losses.gaps(view, self._promised)
+        yield from self._losses.gaps(view)
 
     def _kept(self, fact: Fact) -> Iterator[Fact]:
         listing = self._listings.get(type(fact).__name__)
@@ -191,48 +207,37 @@ class DomainReading:
                 if name not in self._seen and decode.within(name, base):
                     self._holes[f"{place} refers to {name}, which is not shown"] = None
 
-    def _privilege(self, domain: Domain, rights: Rights, trusts: TrustList) -> Iterator[Record]:
-        """adminCount is not asked: it stays on those who have long left. False takes proof, true takes one group."""
-        admins = administrators(domain.sid)
-        powerful = {_sid(raw) for raw in rights.powerful}
+    def _weighed(self, rights: Rights, trusts: TrustList, settings: Settings) -> Iterator[Record]:
+        """What of each account takes all groups and rights to be known."""
+        weighing = Weighing(
+            settings,
+            powerful=frozenset(_sid(raw) for raw in rights.powerful),
+            forest_has_others=trusts.forest_has_others,
+            hidden=self._unweighed or next(iter(self._holes), ""),
+        )
         for account in self._accounts:
-            groups = account.membership
             view = View(Entry(""), account.asset, rights.of(Entry("")))
-            privileged: bool | None = True
-            if not groups.sids & admins:
-                privileged = None
-                held = sorted((groups.sids | {account.sid}) & powerful)
-                if held:
-                    said = f"rights over other objects are delegated to {held[0]}; what they amount to is not weighed"
-                    view.lose(GapWhy.UNSUPPORTED, said, ("Privilege.privileged",))
-                elif trusts.forest_has_others:
-                    said = "groups of other domains of the forest are not read"
-                    view.lose(GapWhy.UNSUPPORTED, said, ("Privilege.privileged",))
-                elif self._holes or self._unweighed:
-                    where = self._unweighed or next(iter(self._holes))
-                    said = f"groups or rights may stand where nothing is shown: {where}"
-                    view.lose(GapWhy.DENIED, said, ("Privilege.privileged",))
-                elif groups.whole:
-                    privileged = False
-            yield from self._kept(
-                vocabulary.Privilege(asset=account.asset, observed_at=domain.observed_at, privileged=privileged)
-            )
-            yield from self._losses.gaps(view, self._promised)
+            for fact in weighing.facts(account, view):
+                yield from self._kept(fact)
+            yield from self._losses.gaps(view)
 
-    def _directory(self, trusts: TrustList) -> Iterator[Record]:
+    def _directory(self, trusts: TrustList, settings: Settings) -> Iterator[Record]:
         for record in trusts.facts(self._holes):
             if isinstance(record, Gap):
-                if record.fact in self._promised:
+                if self._losses.speaks_of(record.fact, record.field or ""):
                     yield record
             else:
                 yield from self._kept(record)
+        if "DirectoryDefence" in self._promised:
+            yield from self._kept(settings.defence())
+            yield from self._losses.gaps(settings.view)
 
     def _unsaid(self, domain: Domain) -> Iterator[Gap]:
         unsaid = list(_UNSAID)
         if domain.external_units is None:
             unsaid += [("User", "external", _NO_UNITS), ("Device", "external", _NO_UNITS)]
         for fact, name, detail in unsaid:
-            if fact in self._promised:
+            if self._losses.speaks_of(fact, name):
                 why = GapWhy.STALE if name == "idle_since" else GapWhy.UNSUPPORTED
                 yield Gap(fact=fact, why=why, detail=detail, field=name)
 

@@ -59,10 +59,14 @@ class Definition:
 
 @dataclass(frozen=True)
 class Schema:
-    """Definitions by name in lower case, and the classes below which accounts, groups and trusts may stand."""
+    """Definitions by name in lower case, and the classes below which accounts, groups and trusts may stand.
+
+    ``head`` is the schema itself: who may list it knows that what it does not define exists nowhere.
+    """
 
     definitions: Mapping[str, Definition] = field(default_factory=dict)
     holders: frozenset[str] = frozenset()
+    head: Entry | None = None
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,19 @@ class Rights:
         self._schema = schema
         self._grants: dict[tuple[bytes, str, bool], Grant] = {}
         self._names = tuple(sorted({name.lower() for name in attributes.DECLARED}))
+        self._undefined: frozenset[str] = frozenset()
         self.powerful: set[bytes] = set()
         """SIDs to which some descriptor seen gives power; owners included, for they may change the DACL."""
+        if schema.head is not None and schema.definitions and self.of(schema.head).lists:
+            later = frozenset(name.lower() for name in attributes.LATER)
+            self._undefined = later - frozenset(schema.definitions)
+            self._grants.clear()
+
+    def defines(self, attribute: str) -> bool | None:
+        """Whether the schema has room for an attribute; None where it has not been shown whole."""
+        if attribute.lower() in self._schema.definitions:
+            return True
+        return False if attribute.lower() in self._undefined else None
 
     def of(self, entry: Entry) -> Grant:
         """What may be read of an entry; nothing where its descriptor was not given or cannot be understood."""
@@ -107,7 +122,7 @@ class Rights:
             token |= {OWNER_RIGHTS}
         definition = self._schema.definitions.get(kind)
         of_class = definition.guids if definition else frozenset()
-        readable = set()
+        readable = set(self._undefined)
         for name in self._names:
             wanted = self._schema.definitions.get(name)
             if wanted is None:
@@ -169,8 +184,11 @@ def _powerful(parsed: Descriptor) -> set[bytes]:
 def schema_of(entries: list[Entry]) -> Schema:
     """The definitions in what the schema was asked for; an entry that lacks its name or GUID defines nothing."""
     definitions = {}
+    head = None
     holders = {"organizationalunit", "container", "builtindomain", "domaindns", "lostandfound"}
     for entry in entries:
+        if b"dMD" in entry.values.get("objectclass", ()):
+            head = entry
         name, guid = entry.first("ldapdisplayname"), entry.first("schemaidguid")
         if name is None or guid is None or len(guid) != 16:
             continue
@@ -184,4 +202,4 @@ def schema_of(entries: list[Entry]) -> Schema:
         )
         for attribute in ("possuperiors", "systempossuperiors"):
             holders |= {value.decode("ascii", "replace").lower() for value in entry.values.get(attribute, ())}
-    return Schema(definitions, frozenset(holders))
+    return Schema(definitions, frozenset(holders), head)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -16,12 +17,21 @@ from scanner.model import Access, Capture
 PART = 2000
 """Entries in one file of the record; a reading of any size is kept in memory no larger than this."""
 ROUNDS = 100_000
-GROUPS = "(|(objectClass=group)(objectClass=foreignSecurityPrincipal))"
+_GROUPS = ("group", "foreignSecurityPrincipal", "msDS-PasswordSettings", "domainDNS")
+_FOREST = (
+    "crossRef",
+    "crossRefContainer",
+    "msDS-AuthNPolicy",
+    "msDS-AuthNPolicies",
+    "msDS-AuthNPolicySilo",
+    "msDS-AuthNPolicySilos",
+)
+_COUNTED = frozenset(name.lower() for name in attributes.COUNTED)
 _RANGE = re.compile(r"^(?P<name>[^;]+);range=(?P<low>\d+)-(?P<high>\d+|\*)$")
 
 
 class Source(Protocol):
-    """The four things that are asked of a domain."""
+    """The five things that are asked of a domain."""
 
     def root(self) -> Entry:
         """The server itself."""
@@ -29,8 +39,11 @@ class Source(Protocol):
     def schema(self, base: str) -> Iterator[Entry]:
         """Definitions of what is asked for."""
 
+    def configuration(self, base: str) -> Iterator[Entry]:
+        """Domains of the forest, authentication policies and silos, and what holds them."""
+
     def groups(self, base: str) -> Iterator[Entry]:
-        """Groups and foreign principals, members included."""
+        """Groups and foreign principals, members included; the domain itself and its password settings."""
 
     def objects(self, base: str) -> Iterator[Entry]:
         """Every object of the domain that our session is shown."""
@@ -40,10 +53,11 @@ class Source(Protocol):
 
 
 class LiveSource:
-    """Asks a directory and keeps what it says."""
+    """Asks a directory for what the promised facts take, and keeps what it says."""
 
-    def __init__(self, port: DirectoryPort) -> None:
+    def __init__(self, port: DirectoryPort, facts: Iterable[str] = attributes.OF_FACTS) -> None:
         self._port = port
+        self._facts = frozenset(facts)
         self._kept: list[Entry] = []
         self._parts = 0
 
@@ -55,16 +69,21 @@ class LiveSource:
 
     def schema(self, base: str) -> Iterator[Entry]:
         """Definitions of what is asked for."""
-        yield from self._read(base, attributes.schema_query(), attributes.SCHEMA, descriptors=False)
+        yield from self._read(base, attributes.schema_query(), attributes.SCHEMA)
+
+    def configuration(self, base: str) -> Iterator[Entry]:
+        """Domains of the forest, authentication policies and silos; a partition that may not be read has none."""
+        with suppress(AccessDenied):
+            yield from self._read(base, _any_of(_FOREST), attributes.CONFIGURATION)
 
     def groups(self, base: str) -> Iterator[Entry]:
-        """Groups and foreign principals, every member of them."""
-        yield from self._read(base, GROUPS, attributes.GROUP, descriptors=True)
+        """Groups and foreign principals, every member of them, the domain itself and its password settings."""
+        yield from self._read(base, _any_of(_GROUPS), attributes.of_groups(self._facts))
 
     def objects(self, base: str) -> Iterator[Entry]:
         """Every object of the domain that our session is shown."""
         # A filter on anything else would drop, without a word, whoever's attribute may not be read.
-        yield from self._read(base, "(objectClass=*)", attributes.OBJECT, descriptors=True)
+        yield from self._read(base, "(objectClass=*)", attributes.of_objects(self._facts))
 
     def captures(self) -> Iterator[Capture]:
         """What was kept since this was last asked, as one LDIF file."""
@@ -78,9 +97,9 @@ class LiveSource:
         """Whether what is kept should be taken by ``captures`` before more is read."""
         return len(self._kept) >= PART
 
-    def _read(self, base: str, query: str, wanted: tuple[str, ...], *, descriptors: bool) -> Iterator[Entry]:
-        for entry in self._port.search(base, "subtree", query, wanted, descriptors=descriptors):
-            whole = self._whole(entry)
+    def _read(self, base: str, query: str, wanted: tuple[str, ...]) -> Iterator[Entry]:
+        for entry in self._port.search(base, "subtree", query, wanted, descriptors=True):
+            whole = _counted(self._whole(entry))
             self._kept.append(whole)
             yield whole
 
@@ -111,6 +130,19 @@ class LiveSource:
         raise Truncated(f"{dn}: the values of {part['name']} from {len(values)} on were not given")
 
 
+def _any_of(classes: Iterable[str]) -> str:
+    return "(|" + "".join(f"(objectClass={name})" for name in classes) + ")"
+
+
+def _counted(entry: Entry) -> Entry:
+    """The entry with numbers in place of values of which only the number counts."""
+    found = _COUNTED.intersection(entry.values)
+    if not found:
+        return entry
+    numbers = {name: tuple(str(n).encode("ascii") for n, _ in enumerate(entry.values[name], 1)) for name in found}
+    return Entry(entry.dn, {**entry.values, **numbers}, entry.asked)
+
+
 class CapturedSource:
     """Reads ``*.ldif`` of a directory; every question goes through the files once more."""
 
@@ -128,9 +160,16 @@ class CapturedSource:
         """Records below the schema."""
         return self._entries(lambda entry: bool(base) and decode.under(entry.dn, base))
 
+    def configuration(self, base: str) -> Iterator[Entry]:
+        """Records below the configuration, those of the schema left out."""
+        schema = f"CN=Schema,{base}"
+        return self._entries(
+            lambda entry: bool(base) and decode.under(entry.dn, base) and not decode.under(entry.dn, schema)
+        )
+
     def groups(self, base: str) -> Iterator[Entry]:
-        """Records of groups and foreign principals of the domain."""
-        kinds = {b"group", b"foreignSecurityPrincipal"}
+        """Records of groups and foreign principals of the domain, of the domain itself and its password settings."""
+        kinds = {name.encode("ascii") for name in _GROUPS}
         return self._entries(
             lambda entry: decode.within(entry.dn, base) and bool(kinds & set(entry.values.get("objectclass", ())))
         )

@@ -1,4 +1,4 @@
-"""Accounts of class user: who may sign in, since when not, until when, and with what password."""
+"""Accounts of class user: who may sign in, since when not, until when, with what password, and how."""
 
 from __future__ import annotations
 
@@ -7,17 +7,28 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from collectors.ad import decode
+from collectors.ad import decode, logon
 from collectors.ad.groups import GroupTable, Membership
+from collectors.ad.logon import Traits
+from collectors.ad.passwords import NEVER_EXPIRES, NOT_REQUIRED
+from collectors.ad.settings import Settings
 from collectors.ad.view import Domain, Seen, View
 from scanner.facts import AccountExpiry, Activity, Credentials, Placement, User
 from scanner.model import Fact, GapWhy
 
 DISABLED = 0x2
 TRUST_ACCOUNT = 0x800
-NEVER_EXPIRES = 0x10000
+_OF_CONTROL = (
+    "User.enabled",
+    "Credentials.password",
+    "Credentials.password_required",
+    "SignIn.mfa",
+    "Authenticators.methods",
+    *logon.OF_CONTROL,
+)
 _MANAGED = {b"msDS-ManagedServiceAccount", b"msDS-GroupManagedServiceAccount"}
 _KRBTGT = 502
+_OF_GROUPS = ("Privilege.privileged", "Privilege.standing", "LogonRestriction.protected")
 
 
 @dataclass(frozen=True)
@@ -27,12 +38,15 @@ class Account:
     asset: str
     sid: str
     membership: Membership
+    marked: bool | None
+    """adminCount is set."""
+    traits: Traits
 
 
-def facts(view: View, domain: Domain, sid: str, table: GroupTable) -> Iterator[Fact | Account]:
+def facts(view: View, domain: Domain, sid: str, table: GroupTable, settings: Settings) -> Iterator[Fact | Account]:
     """The facts of one account, each with every field that is shown; last what its privilege is worked out from."""
     at = domain.observed_at
-    control = view.one("userAccountControl", decode.flags, "User.enabled", "Credentials.password")
+    control = view.one("userAccountControl", decode.flags, *_OF_CONTROL)
     expiry = view.one("accountExpires", decode.filetime, "AccountExpiry.expires", "AccountExpiry.expires_at")
     yield User(
         asset=view.asset,
@@ -43,17 +57,34 @@ def facts(view: View, domain: Domain, sid: str, table: GroupTable) -> Iterator[F
         display_name=view.one("displayName", decode.text, "User.display_name").value,
         login=view.one("sAMAccountName", decode.text, "User.login").value,
     )
-    yield _activity(view, domain)
+    yield activity(view, domain)
     yield AccountExpiry(
         asset=view.asset,
         observed_at=at,
         expires=None if not expiry.shown else "never" if expiry.value is None else "on_date",
         expires_at=expiry.value,
     )
-    yield Credentials(asset=view.asset, observed_at=at, password=_password(view, control), access_keys=0)
-    membership = membership_of(view, domain, table, "Placement.groups", "Privilege.privileged")
+    yield Credentials(
+        asset=view.asset,
+        observed_at=at,
+        password=_password(view, control),
+        access_keys=0,
+        password_required=None if control.value is None else not control.value & NOT_REQUIRED,
+        password_managed=_managed(view),
+        password_changed_at=_changed(view),
+    )
+    if "PasswordPolicy" in settings.promised:
+        yield settings.passwords.of(view, sid, control)
+    membership = membership_of(view, domain, table, "Placement.groups", *_OF_GROUPS)
     yield placed(view, domain, membership, host_name="none")
-    yield Account(view.asset, sid, membership)
+    marks = view.one("adminCount", decode.number, "Privilege.residual")
+    yield Account(
+        view.asset,
+        sid,
+        membership,
+        bool(marks.value) if marks.shown else None,
+        settings.shared(logon.traits(view, control, settings.forest, settings.level)),
+    )
 
 
 def _enabled(view: View, control: Seen[int], expiry: Seen[datetime | None], domain: Domain) -> bool | None:
@@ -68,8 +99,28 @@ def _enabled(view: View, control: Seen[int], expiry: Seen[datetime | None], doma
     return expiry.value is None or expiry.value > domain.observed_at
 
 
-def _category(view: View, sid: str, control: Seen[int], domain: Domain) -> Literal["person", "service"] | None:
-    if _MANAGED & set(view.entry.values.get("objectclass", ())) or sid == f"{domain.sid}-{_KRBTGT}":
+def _managed(view: View) -> bool:
+    return bool(_MANAGED & set(view.entry.values.get("objectclass", ())))
+
+
+def _changed(view: View) -> datetime | None:
+    """When the password was set; 0 stands for "to be changed at the next sign-in", which hides the time."""
+    place = "Credentials.password_changed_at"
+    changed = view.one("pwdLastSet", decode.filetime, place)
+    if changed.shown and changed.value is None:
+        said = "pwdLastSet is 0: no password was set, or it is to be changed at the next sign-in"
+        view.lose(GapWhy.UNSUPPORTED, said, (place,))
+    return changed.value
+
+
+def _category(
+    view: View, sid: str, control: Seen[int], domain: Domain
+) -> Literal["person", "service", "shared", "break_glass"] | None:
+    if any(decode.under(view.entry.dn, unit) for unit in domain.break_glass_units):
+        return "break_glass"
+    if any(decode.under(view.entry.dn, unit) for unit in domain.shared_units):
+        return "shared"
+    if _managed(view) or sid == f"{domain.sid}-{_KRBTGT}":
         return "service"
     if control.value is not None and control.value & TRUST_ACCOUNT:
         return "service"
@@ -86,14 +137,14 @@ def _external(view: View, domain: Domain) -> bool | None:
     return any(decode.under(view.entry.dn, unit) for unit in domain.external_units)
 
 
-def _activity(view: View, domain: Domain) -> Activity:
+def activity(view: View, domain: Domain, fact: str = "Activity") -> Activity:
     """``lastLogonTimestamp`` is replicated and up to 14 days behind: the true last sign-in is not earlier."""
-    last = view.one(
-        "lastLogonTimestamp", decode.filetime, "Activity.ever_signed_in", "Activity.last_sign_in", "Activity.idle_since"
-    )
+    names = ("ever_signed_in", "last_sign_in", "idle_since") if fact == "Activity" else ("ever_signed_in", "idle_since")
+    served = tuple(f"{fact}.{name}" for name in names)
+    last = view.one("lastLogonTimestamp", decode.filetime, *served)
     idle_since = last.value
     if last.shown and last.value is None:
-        idle_since = view.one("whenCreated", decode.generalized_time, "Activity.idle_since").value
+        idle_since = view.one("whenCreated", decode.generalized_time, served[-1]).value
     return Activity(
         asset=view.asset,
         observed_at=domain.observed_at,

@@ -61,22 +61,32 @@ class View:
             self.lose(GapWhy.MALFORMED, f"{attribute}: {error}", serves)
             return Seen(None, False)
 
+    def count(self, attribute: str, *serves: str) -> int | None:
+        """How many values there are; None, and gaps, where absence is not proved."""
+        found = self.values(attribute, *serves)
+        return None if found is None else len(found)
+
     def lose(self, why: GapWhy, detail: str, serves: tuple[str, ...]) -> None:
         """Note that something could not be seen."""
         self.lost.extend((place, why, detail) for place in serves)
 
 
 class Losses:
-    """Turns what views lost into gaps: asset by asset at first, then one with the count of the rest."""
+    """Turns what views lost of what is promised into gaps: one an asset at first, then one with the count."""
 
-    def __init__(self) -> None:
+    def __init__(self, promises: frozenset[str]) -> None:
+        self._promises = promises
         self._counts: dict[tuple[str, GapWhy, str], int] = {}
 
-    def gaps(self, view: View, promised: frozenset[str]) -> Iterator[Gap]:
+    def speaks_of(self, fact: str, name: str) -> bool:
+        """Whether a field is promised, by itself or with its whole fact."""
+        return fact in self._promises or f"{fact}.{name}" in self._promises
+
+    def gaps(self, view: View) -> Iterator[Gap]:
         """Gaps of one asset."""
         for place, why, detail in dict.fromkeys(view.lost):
             fact, _, name = place.partition(".")
-            if fact not in promised:
+            if not self.speaks_of(fact, name):
                 continue
             count = self._counts[place, why, detail] = self._counts.get((place, why, detail), 0) + 1
             if count <= NAMED:
@@ -102,6 +112,8 @@ class Domain:
     external_units: tuple[str, ...] | None = None
     service_units: tuple[str, ...] = ()
     person_units: tuple[str, ...] = ()
+    shared_units: tuple[str, ...] = ()
+    break_glass_units: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

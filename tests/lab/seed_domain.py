@@ -28,6 +28,16 @@ DENIED = [
     "memberOf",
     "sIDHistory",
     "manager",
+    "pwdLastSet",
+    "adminCount",
+    "msDS-ResultantPSO",
+    "msDS-AllowedToDelegateTo",
+    "msDS-AllowedToActOnBehalfOfOtherIdentity",
+    "msDS-SupportedEncryptionTypes",
+    "servicePrincipalName",
+    "msDS-KeyCredentialLink",
+    "msDS-AssignedAuthNPolicySilo",
+    "msDS-AssignedAuthNPolicy",
 ]
 """Attributes each of which one user hides from svc-noattr."""
 

@@ -13,11 +13,13 @@ from collectors.ports.directory import Entry, Scope
 from scanner.errors import ReadError
 
 BASE = "DC=corp,DC=test"
-SCHEMA = f"CN=Schema,CN=Configuration,{BASE}"
+CONFIGURATION = f"CN=Configuration,{BASE}"
+SCHEMA = f"CN=Schema,{CONFIGURATION}"
 DOMAIN_SID = "S-1-5-21-1-2-3"
 OURS = f"{DOMAIN_SID}-1100"
 AUTHENTICATED = "S-1-5-11"
 READ = 0x10 | 0x4 | 0x20000
+GROUPS = attributes.of_groups(attributes.SETTINGS)
 NOW = b"20261120010000.0Z"
 
 
@@ -73,6 +75,7 @@ def user(name: str, rid: int, unit: str = "OU=People", sd: bytes | None = OPEN, 
         "accountExpires": "0",
         "whenCreated": "20260101000000.0Z",
         "msDS-UserPasswordExpiryTimeComputed": "134000000000000000",
+        "pwdLastSet": "133900000000000000",
         "primaryGroupID": "513",
     }
     kept = {key: value for key, value in (usual | values).items() if value is not None}
@@ -84,14 +87,14 @@ def group(name: str, rid: int, *members: str, sd: bytes | None = OPEN, **values:
     more: dict[str, object] = {"member": list(members)} if members else {}
     sid = decode.sid_bytes(f"{DOMAIN_SID}-{rid}")
     dn = f"CN={name},OU=Groups,{BASE}"
-    asked = attributes.GROUP
+    asked = GROUPS
     return entry(dn, "top", "group", asked=asked, sd=sd, objectSid=sid, sAMAccountName=name, **(more | values))
 
 
 def schema() -> list[Entry]:
-    """Definitions of everything that is asked for; userAccountControl is in a property set."""
-    found = []
-    for name in sorted({*attributes.GROUP, *attributes.OBJECT, *attributes.CLASSES}):
+    """The schema, with definitions of everything that is asked for; userAccountControl is in a property set."""
+    found = [entry(SCHEMA, "top", "dMD", asked=attributes.SCHEMA)]
+    for name in sorted({*GROUPS, *attributes.OBJECT, *attributes.CONFIGURATION, *attributes.CLASSES}):
         values: dict[str, object] = {"lDAPDisplayName": name, "schemaIDGUID": guid(name), "searchFlags": "0"}
         if name == "userAccountControl":
             values["attributeSecurityGUID"] = guid("account restrictions")
@@ -108,6 +111,7 @@ def root(*token: str) -> Entry:
         currentTime=NOW,
         defaultNamingContext=BASE,
         schemaNamingContext=SCHEMA,
+        configurationNamingContext=CONFIGURATION,
         tokenGroups=[decode.sid_bytes(sid) for sid in token or (OURS, "S-1-1-0", AUTHENTICATED)],
     )
 
@@ -119,6 +123,69 @@ def containers(sd: bytes = OPEN) -> list[Entry]:
     return [head, *(entry(f"OU={name},{BASE}", "top", "organizationalUnit", sd=sd) for name in units)]
 
 
+def domain(sd: bytes | None = OPEN, **values: object) -> Entry:
+    """The domain itself, as the search for groups and settings gives it: 7 characters, 42 days, level 2016."""
+    usual: dict[str, object] = {
+        "minPwdLength": "7",
+        "pwdProperties": "1",
+        "pwdHistoryLength": "24",
+        "lockoutThreshold": "5",
+        "maxPwdAge": "-36288000000000",
+        "msDS-Behavior-Version": "7",
+        "ms-DS-MachineAccountQuota": "10",
+        "msDS-ExpirePasswordsOnSmartCardOnlyAccounts": "TRUE",
+    }
+    kept = {key: value for key, value in (usual | values).items() if value is not None}
+    return entry(BASE, "top", "domain", "domainDNS", asked=GROUPS, sd=sd, **kept)
+
+
+def password_settings(name: str, sd: bytes | None = OPEN, **values: object) -> Entry:
+    """Fine-grained settings for passwords: 14 characters, locked after 3."""
+    usual: dict[str, object] = {
+        "msDS-MinimumPasswordLength": "14",
+        "msDS-PasswordComplexityEnabled": "FALSE",
+        "msDS-PasswordHistoryLength": "12",
+        "msDS-LockoutThreshold": "3",
+        "msDS-MaximumPasswordAge": "-9223372036854775808",
+    }
+    dn = f"CN={name},CN=Password Settings Container,CN=System,{BASE}"
+    return entry(dn, "top", "msDS-PasswordSettings", asked=GROUPS, sd=sd, **(usual | values))
+
+
+def configured(name: str, *classes: str, place: str = "", sd: bytes | None = OPEN, **values: object) -> Entry:
+    """One object of the configuration."""
+    dn = f"CN={name},{place}{CONFIGURATION}"
+    return entry(dn, "top", *classes, asked=attributes.CONFIGURATION, sd=sd, **values)
+
+
+PARTITIONS = "CN=Partitions,"
+SILOS = "CN=AuthN Silos,CN=AuthN Policy Configuration,CN=Services,"
+POLICIES = "CN=AuthN Policies,CN=AuthN Policy Configuration,CN=Services,"
+
+
+def partition(name: str, context: str, flags: str = "3") -> Entry:
+    """A domain of the forest, by the distinguished name of its partition."""
+    values = {"nCName": context, "dnsRoot": decode.dns_name(context), "systemFlags": flags}
+    return configured(name, "crossRef", place=PARTITIONS, **values)
+
+
+def silo(name: str, *members: str, enforced: str | None = "TRUE") -> Entry:
+    """An authentication silo that admits members by distinguished name."""
+    values: dict[str, object] = {"msDS-AuthNPolicySiloMembers": list(members)} if members else {}
+    values |= {"msDS-AuthNPolicySiloEnforced": enforced} if enforced else {}
+    return configured(name, "msDS-AuthNPolicySilo", place=SILOS, **values)
+
+
+def configuration() -> list[Entry]:
+    """A forest of one domain, with no silo."""
+    return [
+        configured("Partitions", "crossRefContainer", **{"msDS-Behavior-Version": "7"}),
+        partition("CORP", BASE),
+        configured("AuthN Silos", "msDS-AuthNPolicySilos", place=SILOS.removeprefix("CN=AuthN Silos,")),
+        configured("AuthN Policies", "msDS-AuthNPolicies", place=POLICIES.removeprefix("CN=AuthN Policies,")),
+    ]
+
+
 @dataclass
 class RecordedPort:
     """A directory that gives what it holds and notes what it was asked."""
@@ -126,6 +193,8 @@ class RecordedPort:
     groups: list[Entry]
     objects: list[Entry]
     definitions: list[Entry] = field(default_factory=schema)
+    settings: list[Entry] = field(default_factory=lambda: [domain()])
+    forest: list[Entry] = field(default_factory=configuration)
     itself: Entry = field(default_factory=root)
     fails_after: tuple[int, ReadError] | None = None
     ranges: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
@@ -142,7 +211,9 @@ class RecordedPort:
         if ";range=" in attributes[0]:
             yield self._rest(base, attributes[0])
             return
-        found = self.definitions if base == SCHEMA else self.groups if "group" in query else self.everything()
+        found = {SCHEMA: self.definitions, CONFIGURATION: self.forest}.get(base)
+        if found is None:
+            found = [*self.groups, *self.settings] if "group" in query else self.everything()
         for number, one in enumerate(found):
             if base == BASE and "group" not in query and self.fails_after and number == self.fails_after[0]:
                 raise self.fails_after[1]
@@ -167,7 +238,7 @@ class RecordedPort:
 
 def write(folder: Path, port: RecordedPort) -> None:
     """What the port holds, as an LDIF file."""
-    content = ldif.written([port.itself, *port.definitions, *port.groups, *port.objects])
+    content = ldif.written([port.itself, *port.definitions, *port.forest, *port.groups, *port.settings, *port.objects])
     (folder / "domain.ldif").write_bytes(content)
 
 

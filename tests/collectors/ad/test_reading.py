@@ -16,6 +16,9 @@ from tests.collectors.ad.asking import AskingAccess, ad_target, by_login, closed
 from tests.collectors.ad.forest import AUTHENTICATED, BASE, DOMAIN_SID, OURS, READ, RecordedPort, ace, descriptor, guid
 from tests.collectors.stage import NOW, facts
 
+OF_DIRECTORY = {"Directory", "Trusts", "DirectoryDefence"}
+"""Facts of which the domain itself is the whole listing."""
+
 
 def reading(port: RecordedPort, **options: object) -> list[Record]:
     return list(AdCollector(lambda access: port).read(AskingAccess(ad_target("ldaps://dc", **options), at=NOW)))
@@ -107,7 +110,7 @@ def test_without_a_token_nothing_is_known_to_be_absent_or_listed() -> None:
         records = reading(forest.small(itself=itself))
 
         assert by_login(records, Activity)["ann"].ever_signed_in is None
-        assert closed(records) == {"Directory", "Trusts"}
+        assert closed(records) == OF_DIRECTORY
 
 
 def test_without_the_schema_nothing_is_known_to_be_absent() -> None:
@@ -118,7 +121,7 @@ def test_without_the_schema_nothing_is_known_to_be_absent() -> None:
     records = reading(port)
 
     assert by_login(records, Activity)["ann"].ever_signed_in is None
-    assert closed(records) == {"Directory", "Trusts"}
+    assert closed(records) == OF_DIRECTORY
 
 
 def test_what_was_not_asked_for_is_not_absent() -> None:
@@ -138,8 +141,8 @@ def test_a_unit_without_a_proved_right_to_list_opens_the_listing(sd: bytes | Non
 
     records = reading(port)
 
-    assert closed(records) == {"Directory", "Trusts"}
-    assert set(whole_gaps(records)) == promised_facts(AdCollector().promises(ad_target())) - {"Directory", "Trusts"}
+    assert closed(records) == OF_DIRECTORY
+    assert set(whole_gaps(records)) == promised_facts(AdCollector().promises(ad_target())) - OF_DIRECTORY
     assert by_login(records, Privilege)["ben"].privileged is None
 
 
