@@ -210,3 +210,24 @@ def seed(address: str) -> None:
             }
         ],
     )
+
+
+def seed_organization(address: str, members: int) -> list[str]:
+    """An organization of so many accounts beside its own, each with one user and one bucket; their numbers."""
+    organizations, sts = client(address, "organizations"), client(address, "sts")
+    organizations.create_organization(FeatureSet="ALL")
+    numbers = []
+    for place in range(members):
+        made = organizations.create_account(Email=f"owner-{place}@lab-bank.example", AccountName=f"member-{place}")
+        number = made["CreateAccountStatus"]["AccountId"]
+        given = sts.assume_role(RoleArn=f"arn:aws:iam::{number}:role/seed", RoleSessionName="seed")["Credentials"]
+        session = boto3.session.Session(
+            aws_access_key_id=given["AccessKeyId"],
+            aws_secret_access_key=given["SecretAccessKey"],
+            aws_session_token=given["SessionToken"],
+        )
+        inside = {"region_name": "us-east-1", "endpoint_url": address}
+        session.client("iam", **inside).create_user(UserName=f"user-of-{number}")
+        session.client("s3", **inside).create_bucket(Bucket=f"bucket-{number}")
+        numbers.append(number)
+    return numbers
