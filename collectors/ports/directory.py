@@ -4,56 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import re
 import ssl
+import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
 import ldap3  # type: ignore[import-untyped]
-from ldap3.core.exceptions import (  # type: ignore[import-untyped]
-    LDAPException,
-    LDAPSessionTerminatedByServerError,
-    LDAPSocketCloseError,
-    LDAPSocketReceiveError,
-    LDAPSocketSendError,
-)
 from ldap3.protocol.microsoft import security_descriptor_control  # type: ignore[import-untyped]
-from pyasn1.error import PyAsn1Error  # type: ignore[import-untyped]
 
-from scanner.errors import (
-    AccessDenied,
-    LoginRefused,
-    Malformed,
-    ReadError,
-    Throttled,
-    Truncated,
-    Unreachable,
-    Unsupported,
-)
+from collectors.ports.ldap_answers import Answer, Answers
+from collectors.ports.ldap_errors import ended, refusal, translated
+from scanner.errors import LoginRefused, Malformed, ReadError, Unreachable, Unsupported
 from scanner.model import Access, Target
 
 PAGE = 1000
 OWNER_GROUP_AND_DACL = 7
 CONNECT_SECONDS = 10
 ANSWER_SECONDS = 60
+SASL_IN_PROGRESS = 14
 Scope = Literal["base", "subtree"]
 _SCOPES: Mapping[str, str] = {"base": ldap3.BASE, "subtree": ldap3.SUBTREE}
-_REFUSED: Mapping[str, str] = {
-    "525": "there is no such account",
-    "52e": "wrong password",
-    "52f": "the account may not sign in this way",
-    "530": "not at this hour",
-    "531": "not from this host",
-    "532": "the password has expired",
-    "533": "the account is disabled",
-    "568": "the account is in too many groups",
-    "701": "the account has expired",
-    "773": "the password must be changed first",
-    "775": "the account is locked",
-}
-"""What Active Directory writes after ``data`` where it refuses a bind, in hex."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +60,9 @@ class DirectoryPort(Protocol):
     def certificate(self) -> str | None:
         """SHA-256 of the server's certificate in hex."""
 
+    def requests(self) -> str:
+        """How often was asked so far: logins and searches, each further page counted as one."""
+
     def close(self) -> None:
         """End the session."""
 
@@ -117,12 +93,12 @@ def connect(access: Access) -> DirectoryPort:
     """Open, verify the certificate and log in, once; raises Unreachable, LoginRefused, Unsupported.
 
     Options of the target: ``ca_file`` (path or PEM; default: what the machine trusts), ``server_name`` (name in the
-    certificate where the address is another one), ``bind`` (simple, kerberos, ntlm). Simple binds are proved against a
-    server; a whole login by Kerberos or NTLM is not.
+    certificate where the address is another one), ``bind`` (simple, kerberos, ntlm). Simple binds and Kerberos, channel
+    binding included, are proved against a server; NTLM is not.
     """
     target = access.target
     address = Address.parse(target.address)
-    with _translated(f"{address.host}:{address.port}", "connecting"):
+    with translated(f"{address.host}:{address.port}", "connecting"):
         server = ldap3.Server(
             address.host,
             port=address.port,
@@ -135,7 +111,7 @@ def connect(access: Access) -> DirectoryPort:
     where = f"{address.host}:{address.port}"
 
     def attempt() -> ldap3.Connection:
-        with _translated(where, "connecting"):
+        with translated(where, "connecting"):
             connection = ldap3.Connection(
                 server,
                 read_only=True,
@@ -147,11 +123,12 @@ def connect(access: Access) -> DirectoryPort:
                 **way,
             )
         try:
-            with _translated(where, "connecting"):
+            with translated(where, "connecting"):
                 connection.open(read_server_info=False)
                 if not address.at_once:
                     connection.start_tls(read_server_info=False)
-            with _translated(where, "logging in"):
+            _heed_refusals(connection)
+            with translated(where, "logging in"):
                 accepted = connection.bind(read_server_info=False)
             if not accepted:
                 raise refusal(connection.result)
@@ -163,11 +140,44 @@ def connect(access: Access) -> DirectoryPort:
     return _LdapPort(access, access.login(attempt), where)
 
 
+@dataclass(frozen=True)
+class _Question:
+    """One page of one search."""
+
+    base: str
+    scope: Scope
+    query: str
+    attributes: tuple[str, ...]
+    descriptors: bool
+    cookie: bytes | None = None
+
+    @property
+    def name(self) -> str:
+        return self.base or "rootDSE"
+
+
+@dataclass
+class _Ahead:
+    """A page that was asked for while its predecessor is being used."""
+
+    question: _Question
+    number: int = 0
+    came: Answer | None = None
+    error: ReadError | None = None
+    dropped: bool = False
+
+
 class _LdapPort:
     def __init__(self, access: Access, connection: ldap3.Connection, where: str) -> None:
         self._access = access
         self._connection = connection
         self._where = where
+        self._asked = Counter(binds=1)
+        self._ahead: _Ahead | None = None
+        seconds = access.target.timeout_seconds
+        self._answers = Answers(lambda most: connection.socket.recv(most), seconds)
+        # ldap3 then hands out the number of a search instead of reading and decoding its answer.
+        connection.post_send_search = lambda number: number
 
     def root(self, attributes: tuple[str, ...]) -> Entry:
         for entry in self.search("", "base", "(objectClass=*)", attributes):
@@ -177,53 +187,75 @@ class _LdapPort:
     def search(
         self, base: str, scope: Scope, query: str, attributes: tuple[str, ...], *, descriptors: bool = False
     ) -> Iterator[Entry]:
-        cookie: bytes | None = None
-        pages = scope == "subtree"
-        while True:
-            entries, cookie = self._access.call(
-                lambda cookie=cookie: self._page(base, scope, query, attributes, descriptors, cookie)  # type: ignore[misc]
-            )
-            yield from entries
-            if not (pages and cookie):
-                return
+        question = _Question(base, scope, query, attributes, descriptors)
+        asked = frozenset(name.lower() for name in attributes)
+        try:
+            while True:
+                answer = self._access.call(lambda question=question: self._page(question))  # type: ignore[misc]
+                for dn, values in answer.rows:
+                    yield Entry(dn, values, asked)
+                if not answer.cookie:
+                    return
+                question = replace(question, cookie=answer.cookie)
+        finally:
+            if self._ahead is not None and replace(self._ahead.question, cookie=question.cookie) == question:
+                self._ahead.dropped = True
 
-    def _page(
-        self,
-        base: str,
-        scope: Scope,
-        query: str,
-        attributes: tuple[str, ...],
-        descriptors: bool,
-        cookie: bytes | None,
-    ) -> tuple[list[Entry], bytes | None]:
-        connection = self._connection
-        with _translated(self._where, f"searching {base or 'rootDSE'}"):
-            connection.search(
-                base,
-                query,
-                _SCOPES[scope],
-                attributes=list(attributes),
-                controls=security_descriptor_control(sdflags=OWNER_GROUP_AND_DACL) if descriptors else None,
-                paged_size=PAGE if scope == "subtree" else None,
-                paged_criticality=scope == "subtree",
-                paged_cookie=cookie,
+    def _page(self, question: _Question) -> Answer:
+        """One page; the next is asked for at once, so that the server works on it while this one is used."""
+        ahead = self._ahead
+        self._settle()
+        answer = None
+        if ahead is not None and (ahead.dropped or ahead.question == question):
+            self._ahead = None
+            if not ahead.dropped:
+                if ahead.error is not None:
+                    raise ahead.error
+                answer = ahead.came
+        if answer is None:
+            answer = self._read(self._ask(question), question)
+        if answer.code != 0:
+            raise ended(answer, question.name)
+        if answer.cookie and self._ahead is None:
+            ahead = self._ahead = _Ahead(replace(question, cookie=answer.cookie))
+            try:
+                ahead.number = self._ask(ahead.question)
+            except ReadError as error:  # of the next page, not of this one, which has come
+                ahead.error = error
+        return answer
+
+    def _settle(self) -> None:
+        """Take in the page that was asked for ahead; what goes wrong is kept for whoever asks for it."""
+        ahead = self._ahead
+        if ahead is None or ahead.came is not None or ahead.error is not None:
+            return
+        try:
+            ahead.came = self._read(ahead.number, ahead.question)
+        except ReadError as error:
+            ahead.error = error
+
+    def _ask(self, question: _Question) -> int:
+        pages = question.scope == "subtree"
+        with translated(self._where, f"searching {question.name}"):
+            number: int = self._connection.search(
+                question.base,
+                question.query,
+                _SCOPES[question.scope],
+                attributes=list(question.attributes),
+                controls=security_descriptor_control(sdflags=OWNER_GROUP_AND_DACL) if question.descriptors else None,
+                paged_size=PAGE if pages else None,
+                paged_criticality=pages,
+                paged_cookie=question.cookie,
             )
-            result, response = connection.result, connection.response
-            if result["result"] != 0:
-                raise failure(result, base or "rootDSE")
-            asked = frozenset(name.lower() for name in attributes)
-            entries = [
-                Entry(
-                    row["dn"],
-                    {name.lower(): tuple(values) for name, values in row["raw_attributes"].items() if values},
-                    asked,
-                )
-                for row in response or ()
-                if row["type"] == "searchResEntry"
-            ]
-            controls = result.get("controls") or {}
-            paged = controls.get("1.2.840.113556.1.4.319")
-        return entries, paged["value"]["cookie"] if paged else None
+        self._asked["searches"] += 1
+        return number
+
+    def _read(self, number: int, question: _Question) -> Answer:
+        with translated(self._where, f"searching {question.name}"):
+            return self._answers.to(number)
+
+    def requests(self) -> str:
+        return ", ".join(f"{name}: {count}" for name, count in self._asked.items())
 
     def certificate(self) -> str | None:
         der = self._connection.server.tls.peer_certificate
@@ -231,86 +263,30 @@ class _LdapPort:
 
     def close(self) -> None:
         try:
-            with _translated(self._where, "ending"):
+            with translated(self._where, "ending"):
                 self._connection.unbind()
         finally:
             _shut(self._connection)
+
+
+def _heed_refusals(connection: ldap3.Connection) -> None:
+    """Raise what the server answers to any step of a login: ldap3 gives a refusal to Kerberos as if it were a token."""
+    take = connection.post_send_single_response
+
+    def taken(number: int) -> Any:
+        came = take(number)
+        giving_up = sys.exc_info()[1] is not None  # Kerberos has failed, and ldap3 tells the server so
+        if not giving_up and connection.result["result"] not in (0, SASL_IN_PROGRESS):
+            raise refusal(connection.result, ticket=connection.authentication == ldap3.SASL)
+        return came
+
+    connection.post_send_single_response = taken
 
 
 def _shut(connection: ldap3.Connection) -> None:
     """Close the socket, which ldap3 leaves open where a handshake or an answer failed."""
     if connection.socket is not None:
         connection.socket.close()
-
-
-def refusal(result: Mapping[str, Any]) -> ReadError:
-    """The error for a bind that the server answered with anything but success."""
-    message = str(result.get("message") or "").strip().rstrip("\x00")
-    said = re.search(r"\bdata ([0-9a-f]+)", message)
-    code = result["result"]
-    if code in (49, 53) or said:
-        reason = _REFUSED.get(said.group(1), f"data {said.group(1)}") if said else result.get("description", "")
-        return LoginRefused(f"the directory refused the login: {reason}")
-    if code == 8:
-        return AccessDenied("the directory demands a signed or sealed session, or channel binding, for this way in")
-    return failure(result, "the login")
-
-
-def failure(result: Mapping[str, Any], what: str) -> ReadError:
-    """The error for a request that the server answered with anything but success."""
-    code = result["result"]
-    said = f"{what}: {result.get('description')} {result.get('message') or ''}".strip().rstrip("\x00")
-    if code in (1, 13, 32, 48, 50):  # of a base that may not be seen AD says that there is none
-        return AccessDenied(said)
-    if code in (3, 4, 11):
-        return Truncated(said)
-    if code in (2, 12, 16, 18, 53):
-        return Unsupported(said)
-    if code == 51:
-        return Throttled(said)
-    if code == 52:
-        return Unreachable(said)
-    return Malformed(said)
-
-
-class _translated:
-    """Turns what ldap3, ssl and the socket raise into one of our errors; a body's own ReadError passes."""
-
-    def __init__(self, where: str, doing: str) -> None:
-        self._where = where
-        self._doing = doing
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is None or isinstance(error, ReadError):
-            return
-        said = f"{self._where}: {self._doing}: {_words(error)}"
-        if type(error).__module__.startswith("gssapi."):  # an extra, so that it cannot be imported here
-            raise AccessDenied(f"{said} (Kerberos; is there a ticket?)") from error
-        searching = self._doing.startswith("searching")
-        cut = isinstance(
-            error, (LDAPSessionTerminatedByServerError, LDAPSocketReceiveError, LDAPSocketSendError, ConnectionError)
-        )
-        if searching and cut and not re.search("timed out|temporarily unavailable", said):
-            raise Truncated(f"{said} (the connection broke off)") from error
-        if isinstance(error, (LDAPException, OSError)):
-            raise Unreachable(said) from error
-        if isinstance(error, (PyAsn1Error, ValueError, KeyError, IndexError, TypeError, AttributeError)):
-            raise Malformed(f"{said} ({type(error).__name__})") from error
-
-
-def _words(error: BaseException) -> str:
-    """What the error says, without the lists of tuples that ldap3 wraps around it."""
-    text = str(error) or type(error).__name__
-    if found := re.search(r"certificate verify failed: ([^(]+)", text):
-        return f"the certificate is not trusted: {found.group(1).strip()}"
-    if "No such file" in text:
-        return f"ca_file: {text}"
-    if isinstance(error, LDAPSocketCloseError):
-        return "the connection was closed"
-    return text
 
 
 class _VerifiedTls(ldap3.Tls):  # type: ignore[misc]

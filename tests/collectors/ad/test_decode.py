@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from collectors.ad import decode, descriptor, ldif
-from collectors.ports.directory import Address, Entry, failure, refusal
+from collectors.ports.directory import Address, Entry
+from collectors.ports.ldap_errors import failure, refusal
 from scanner.errors import AccessDenied, LoginRefused, Malformed, Throttled, Truncated, Unreachable, Unsupported
 from tests.collectors.ad import forest
 

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from collectors.ports.directory import _translated, connect
+from collectors.ports.directory import connect
+from collectors.ports.ldap_errors import translated
 from scanner.errors import AccessDenied, LoginRefused, Malformed, ReadError, Truncated, Unreachable, Unsupported
 from tests.collectors.ad.asking import AskingAccess, ad_target
 
@@ -173,7 +174,7 @@ def test_an_anonymous_login_is_never_tried(account: str | None, password: str) -
 def test_what_kerberos_says_is_an_error_of_ours() -> None:
     missing = type("MissingCredentialsError", (Exception,), {"__module__": "gssapi.raw.exceptions"})
 
-    with pytest.raises(AccessDenied, match="no ticket here"), _translated("dc1:636", "logging in"):
+    with pytest.raises(AccessDenied, match="no ticket here"), translated("dc1:636", "logging in"):
         raise missing("no ticket here")
 
 
