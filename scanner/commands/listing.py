@@ -21,6 +21,7 @@ from scanner.commands.session import (
     say_json,
     store_option,
 )
+from scanner.guideline.crosswalk import load_crosswalks
 from scanner.guideline.nouns import Requirement
 from scanner.model import ENUMS
 from scanner.result import Text
@@ -28,7 +29,7 @@ from scanner.result import Text
 
 @click.group(name="list")
 def list_() -> None:
-    """What there is: items, checks, collectors, facts, enums, assessments."""
+    """What there is: items, crosswalks, checks, collectors, facts, enums, assessments."""
 
 
 def _emit(as_json: bool, name: str, rows: list[dict[str, Any]], lines: Iterable[str], **more: Any) -> None:
@@ -116,6 +117,31 @@ def _parameters_in_use() -> dict[str, Mapping[str, Any]]:
         for requirement in open_baseline("fsc-2024").requirements()
         if requirement.check is not None
     }
+
+
+@list_.command()
+@baseline_option
+@json_option
+def crosswalks(baseline_id: str, as_json: bool) -> None:
+    """Other frameworks, and which items speak to each of their elements; proposed by us where it says so."""
+    found = load_crosswalks(open_baseline(baseline_id).items)
+    rows = [
+        {
+            "id": crosswalk.id,
+            "title": _text(crosswalk.title),
+            "source": crosswalk.source,
+            "elements": [{"id": name, "title": _text(title)} for name, title in crosswalk.elements.items()],
+            "lines": crosswalk.lines,
+            "uncovered": crosswalk.uncovered,
+        }
+        for crosswalk in found
+    ]
+    lines = [
+        f"{crosswalk.id}: {len(crosswalk.elements)} elements, {len(crosswalk.lines)} lines; "
+        f"not covered by the guideline: {', '.join(crosswalk.uncovered) or 'none'}"
+        for crosswalk in found
+    ]
+    _emit(as_json, "crosswalks", rows, lines)
 
 
 @list_.command()
