@@ -59,7 +59,8 @@ NEVER_CALLED = {"ad": "attributes never requested", "aws": "actions denied whate
 """What the entries of ``NEVER_ASK`` are, by collector."""
 
 ASSUME = "sts:AssumeRole"
-_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,576}", re.ASCII)
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::(?:\d{12}|(?P<every>\*)):role/[\w+=,.@/-]{1,576}", re.ASCII)
+_SAME_ORGANIZATION = {"StringEquals": {"aws:ResourceOrgID": "${aws:PrincipalOrgID}"}}
 _ACTION = re.compile(r"[a-z][a-z0-9-]*:[A-Z][A-Za-z0-9]*")
 
 
@@ -75,7 +76,8 @@ def iam_policy(collector: Collector, roles: Sequence[str] = ()) -> dict[str, Any
     """The IAM policy of a collector that reads AWS: its actions allowed, the never-ask list denied; None for others.
 
     To assume roles is allowed on the ARNs of ``roles`` alone, and not at all where none is given: a right to assume any
-    role would be every right that any role has. Raises UsageError where one is no ARN of a role, or where the collector
+    role would be every right that any role has. ``*`` for the account means the role of that name in every account of
+    the same organization, and of no other. Raises UsageError where one is no ARN of a role, or where the collector
     reads no AWS or assumes none, EngineError where a right is no IAM action or is one that is denied.
     """
     if collector.name != "aws":
@@ -90,16 +92,27 @@ def iam_policy(collector: Collector, roles: Sequence[str] = ()) -> dict[str, Any
         raise EngineError("\n".join(f"collector {collector.name!r}: {problem}" for problem in problems))
     wrong = [role for role in roles if not _ROLE.fullmatch(role)]
     if wrong:
-        raise UsageError(f"{wrong[0]!r} is no ARN of a role; write it like arn:aws:iam::111122223333:role/reader")
+        raise UsageError(
+            f"{wrong[0]!r} is no ARN of a role; write it like arn:aws:iam::111122223333:role/reader,"
+            " with * for the number where it is a role of every account of the organization"
+        )
     plain = [name for name in actions if name != ASSUME]
     statements: list[dict[str, Any]] = [
         {"Sid": "WhatIsRead", "Effect": "Allow", "Action": plain, "Resource": "*"},
         {"Sid": "WhatIsNeverAskedFor", "Effect": "Deny", "Action": list(denied), "Resource": "*"},
     ]
-    if roles and ASSUME in actions:
-        assuming = {"Sid": "RolesThatAreAssumed", "Effect": "Allow", "Action": [ASSUME], "Resource": sorted(set(roles))}
-        statements.insert(1, assuming)
+    if ASSUME in actions:
+        every = sorted({role for role in roles if (found := _ROLE.fullmatch(role)) and found["every"]})
+        single = sorted(set(roles) - set(every))
+        if single:
+            statements.insert(-1, _assuming("RolesThatAreAssumed", single))
+        if every:
+            statements.insert(-1, _assuming("RolesOfTheOrganization", every) | {"Condition": _SAME_ORGANIZATION})
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _assuming(sid: str, roles: list[str]) -> dict[str, Any]:
+    return {"Sid": sid, "Effect": "Allow", "Action": [ASSUME], "Resource": roles}
 
 
 def _any_matches(patterns: Iterable[str], name: str) -> bool:

@@ -74,7 +74,19 @@ def test_roles_are_assumed_by_name_or_not_at_all() -> None:
     assert policy["Statement"][0]["Action"] == ["iam:ListUsers"]
 
 
-@pytest.mark.parametrize("role", ["*", "reader", "arn:aws:iam::111122223333:role/*", "arn:aws:iam::*:role/reader", ""])
+def test_a_role_of_every_account_is_assumed_within_the_organization_alone() -> None:
+    one, every = "arn:aws:iam::111122223333:role/reader", "arn:aws-cn:iam::*:role/audit/reader"
+    policy = iam_policy(asking("iam:ListUsers", "sts:AssumeRole"), [every, one])
+    assert policy is not None
+    allowed, single, organization, denied = policy["Statement"]
+
+    assert (allowed["Sid"], denied["Effect"]) == ("WhatIsRead", "Deny")
+    assert single["Resource"] == [one] and "Condition" not in single
+    assert organization["Resource"] == [every]
+    assert organization["Condition"] == {"StringEquals": {"aws:ResourceOrgID": "${aws:PrincipalOrgID}"}}
+
+
+@pytest.mark.parametrize("role", ["*", "reader", "arn:aws:iam::111122223333:role/*", "arn:aws:iam::*:role/*", ""])
 def test_a_role_that_is_not_one_role_is_refused(role: str) -> None:
     with pytest.raises(UsageError, match="no ARN of a role"):
         iam_policy(asking("sts:AssumeRole"), [role])
