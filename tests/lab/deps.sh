@@ -4,7 +4,7 @@
 set -eu
 
 PACKAGES="samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind ldb-tools smbclient \
-krb5-user ldap-utils python3-gssapi"
+krb5-user ldap-utils python3-gssapi faketime"
 SOURCE=/etc/apt/sources.list.d/ztgrade-lab.sources
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 POLICY=/usr/sbin/policy-rc.d
