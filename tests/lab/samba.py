@@ -69,8 +69,9 @@ def domain_controller(folder: Path) -> Iterator[DomainController]:
 
 def free_address() -> str:
     """A loopback address on which nobody listens for LDAP."""
-    for last in range(10, 250):
-        address = f"127.0.0.{last}"
+    for turn in range(240):
+        # It listens only when it is filled: until then the number of our process keeps others off the same address.
+        address = f"127.0.0.{10 + (os.getpid() + turn) % 240}"
         try:
             for port in (88, 389, 636):
                 with socket.socket() as tried:
