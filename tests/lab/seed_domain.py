@@ -116,6 +116,8 @@ def main(folder: Path, password: str) -> None:
     seed.user("eve", lastLogonTimestamp=filetime(datetime(2026, 1, 2, tzinfo=UTC)))
     seed.user("former", adminCount="1")
     seed.user("locked", lockoutTime=filetime(datetime.now(UTC)))
+    seed.user("aged", pwdLastSet=filetime(datetime(2020, 1, 1, tzinfo=UTC)))
+    seed.user("renew", pwdLastSet="0")
     seed.user("victor", "OU=Vendors")
     seed.user("helpdesk")
     seed.group("team-a", "alice")
