@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Literal
 
 from collectors.ad import decode, logon, users
 from collectors.ad.attributes import CURRENT_LAPS, LEGACY_LAPS
 from collectors.ad.groups import GroupTable
+from collectors.ad.lifecycle import Lifecycle
 from collectors.ad.view import Domain, Seen, View
 from scanner.facts import Device, MachineAccount, OperatingSystem
 from scanner.model import Fact, GapWhy
@@ -20,16 +22,23 @@ _FAMILIES = (
     ("linux", r"\b(linux|ubuntu|debian|red hat|rhel|suse|sles|centos|rocky|alma)\b"),
 )
 _OF_CONTROL = ("MachineAccount.enabled", "MachineAccount.delegation")
+_UNTIL = "OperatingSystem.supported_until"
+_OF_VERSION = ("OperatingSystem.version", _UNTIL)
 _OF_LAPS = ("MachineAccount.local_password", "MachineAccount.local_password_due")
 Family = Literal["windows", "macos", "linux"]
 
 
-def facts(view: View, domain: Domain, table: GroupTable) -> Iterator[Fact]:
+def facts(view: View, domain: Domain, table: GroupTable, lifecycle: Lifecycle) -> Iterator[Fact]:
     """The facts of one computer; that it lies under an external unit makes it another institution's."""
     at = domain.observed_at
     control = view.one("userAccountControl", decode.flags, "Device.category", *_OF_CONTROL)
     system = view.one(
-        "operatingSystem", decode.text, "OperatingSystem.name", "OperatingSystem.family", "Device.category"
+        "operatingSystem",
+        decode.text,
+        "OperatingSystem.name",
+        "OperatingSystem.family",
+        "Device.category",
+        _UNTIL,
     )
     name = _host_name(view)
     server = bool(control.value is not None and control.value & DOMAIN_CONTROLLER)
@@ -44,12 +53,14 @@ def facts(view: View, domain: Domain, table: GroupTable) -> Iterator[Fact]:
         external=external,
         host_name=name,
     )
+    version = view.one("operatingSystemVersion", decode.text, *_OF_VERSION)
     yield OperatingSystem(
         asset=view.asset,
         observed_at=at,
         family=_family(system.value),
         name=system.value or ("none" if system.shown else None),
-        version=view.one("operatingSystemVersion", decode.text, "OperatingSystem.version").value,
+        version=version.value,
+        supported_until=_supported_until(view, system, version, lifecycle),
     )
     yield _account(view, domain, control)
     membership = users.membership_of(view, domain, table, "Placement.groups")
@@ -78,6 +89,18 @@ def _account(view: View, domain: Domain, control: Seen[int]) -> MachineAccount:
         local_password=kept,
         local_password_due=due,
     )
+
+
+def _supported_until(view: View, system: Seen[str], version: Seen[str], lifecycle: Lifecycle) -> datetime | None:
+    if system.value is None or not version.shown:
+        if system.shown and version.shown:
+            view.lose(GapWhy.UNSUPPORTED, "the computer does not say what it runs", (_UNTIL,))
+        return None
+    until = lifecycle.until(system.value, version.value)
+    if isinstance(until, str):
+        view.lose(GapWhy.UNSUPPORTED, until, (_UNTIL,))
+        return None
+    return until
 
 
 def _family(name: str | None) -> Family | None:

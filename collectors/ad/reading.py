@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from collectors.ad import attributes, computers, decode, users
+from collectors.ad import attributes, computers, decode, lifecycle, users
 from collectors.ad.directory import TrustList
 from collectors.ad.groups import GroupTable
 from collectors.ad.privilege import Weighing
@@ -37,7 +37,6 @@ _UNSAID = (
     ("MachineAccount", "idle_since", "lastLogonTimestamp is up to 14 days behind the last sign-in"),
     ("Privilege", "daily_work", "the directory does not say what an account is used for"),
     ("Device", "category", "the directory does not tell a laptop from a desktop"),
-    ("OperatingSystem", "supported_until", "the directory does not say until when a system is repaired"),
 )
 _GROUPS = frozenset({b"group", b"foreignSecurityPrincipal"})
 _NO_UNITS = "option external_units does not say which units hold accounts of others"
@@ -57,6 +56,7 @@ class DomainReading:
         self._seen: set[str] = set()
         self._accounts: list[Account] = []
         self._unweighed = ""
+        self._lifecycle = lifecycle.known()
 
     def records(self, closed: set[str]) -> Iterator[Record]:
         """Everything; ``closed`` gets the fact types whose census was given. Raises ReadError."""
@@ -190,7 +190,7 @@ class DomainReading:
             if sid == f"{domain.sid}-502":
                 settings.ticket_account(view)
         else:
-            for fact in computers.facts(view, domain, table):
+            for fact in computers.facts(view, domain, table, self._lifecycle):
                 yield from self._kept(fact)
         yield from self._losses.gaps(view)
 
