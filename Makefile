@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo-out
+LAB_OUT ?= lab-out
 
-.PHONY: help demo test lab-deps lint lock clean
+.PHONY: help demo test lab lab-deps lint lock clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1 -/p' $(MAKEFILE_LIST)
@@ -31,6 +32,9 @@ test: $(VENV)/.dev  ## everything: ruff, mypy --strict, pytest; as root on Debia
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
+lab: $(VENV)/.dev  ## start the lab bank's real servers on loopback (a domain, two cloud accounts) until Ctrl-C; root
+	@$(BIN)/python -m tests.lab.bank_lab $(LAB_OUT)
+
 lab-deps:  ## install what the real servers of the tests need (root, Debian): Samba 4.22 and its clients
 	@tests/lab/deps.sh
 
@@ -46,5 +50,5 @@ lock: $(VENV)/.dev  ## renew the locked dependencies, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
 		--extra dev -o requirements-dev.lock pyproject.toml
 
-clean:  ## remove the environment and what the demo wrote
-	rm -rf $(VENV) $(DEMO)
+clean:  ## remove the environment and what the demo and the lab wrote
+	rm -rf $(VENV) $(DEMO) $(LAB_OUT)

@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,20 +44,39 @@ def missing() -> str | None:
 @contextmanager
 def domain_controller(folder: Path) -> Iterator[DomainController]:
     """One domain for the time of the block; skips the test where there can be none, and fails it in CI as root."""
+    demand()
+    with running(folder) as controller:
+        yield controller
+
+
+def demand() -> None:
+    """Skip the test where there can be no domain controller; fail it in CI as root."""
     reason = missing()
     if reason is not None:
         if os.environ.get("CI") and os.geteuid() == 0:
             pytest.fail(reason)
         pytest.skip(NO_DOMAIN)
+
+
+@contextmanager
+def running(
+    folder: Path, realm: str = REALM, seed: Sequence[str] = (str(SEED),), password: str = PASSWORD
+) -> Iterator[DomainController]:
+    """One domain for the time of the block.
+
+    ``seed`` is a script for the system's Python and what it is given after the folder and the password.
+    """
     address = free_address()
     domain = folder / "domain"
-    _provision(domain, address)
-    _run(["/usr/bin/python3", "-I", str(SEED), str(domain), PASSWORD])
+    _provision(domain, address, realm, password)
+    script, *given = seed
+    _run(["/usr/bin/python3", "-I", script, str(domain), password, *given])
     with (folder / "samba.log").open("wb") as log:
         process = subprocess.Popen(_command(domain), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     try:
         _wait(process, address, folder / "samba.log")
-        yield DomainController(address, domain / "private" / "tls" / "ca.pem", domain)
+        ca_file = domain / "private" / "tls" / "ca.pem"
+        yield DomainController(address, ca_file, domain, f"dc1.{realm.lower()}")
     finally:
         process.terminate()
         try:
@@ -83,7 +102,7 @@ def free_address() -> str:
     raise AssertionError("no loopback address is free")
 
 
-def _provision(domain: Path, address: str) -> None:
+def _provision(domain: Path, address: str, realm: str, password: str) -> None:
     options = {
         "ad dc functional level": "2016",
         "interfaces": f"{address}/8",
@@ -97,9 +116,9 @@ def _provision(domain: Path, address: str) -> None:
             "samba-tool",
             "domain",
             "provision",
-            f"--realm={REALM}",
+            f"--realm={realm}",
             "--domain=CORP",
-            f"--adminpass={PASSWORD}",  # of a domain that lives as long as the tests
+            f"--adminpass={password}",  # of a domain that lives as long as the lab
             "--server-role=dc",
             "--dns-backend=SAMBA_INTERNAL",
             "--host-name=dc1",

@@ -1,62 +1,31 @@
-"""The grader says of the lab bank what the hand-written tables say, row by row."""
+"""The grader says of the lab bank what the hand-written tables say, row by row, in whichever form it is written."""
 
 from __future__ import annotations
 
-import csv
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from importlib.resources import files
 
 import pytest
 
 from scanner import registry
-from scanner.collecting.collect import collect
 from scanner.demo.bank import write
 from scanner.demo.description import read_description
-from scanner.grading.assess import Graded, Inputs, grade, read_targets
+from scanner.demo.form import raw_names
+from scanner.grading.assess import Graded
 from scanner.guideline.baseline import load_baseline
-from scanner.institution.estate import load_estate
-from scanner.institution.registers import load_registers
-from scanner.judging.evidence import identifier
-from scanner.model import Level, Outcome, Pillar
-from scanner.result import Assessment
-from scanner.sealed.store import Store
-
-Row = Mapping[str, str]
+from scanner.model import Level, Pillar
+from tests.scanner.demo.tables import Lab, all_levels, collected, expected_levels, levels, place, states, table
 
 
-def table(name: str) -> list[Row]:
-    text = (files("scanner.demo") / "expected" / name).read_text("utf-8")
-    return list(csv.DictReader(text.splitlines()))
-
-
-@dataclass(frozen=True)
-class Lab:
-    """The bank, written and collected once; graded under a baseline as often as asked."""
-
-    inputs: Inputs
-
-    def graded(self, **changes: object) -> Graded:
-        inputs = replace(self.inputs, **changes)  # type: ignore[arg-type]
-        return grade(inputs, registry.checks(), registry.facts())
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+@pytest.fixture(scope="module", params=["supplied", "raw"])
+def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Lab:
     folder = tmp_path_factory.mktemp("lab")
-    as_of = datetime.fromisoformat(read_description().as_of)
-    estate = load_estate(write(folder / "bank"))
-    store = Store.open(folder / "store", create=True)
-    collectors = registry.collectors()
-    sealed = collect(estate, store, collectors=collectors, clock=lambda: as_of)
-    newest = {collection.meta.target: collection for collection in sealed}
-    baseline = load_baseline("fsc-2024", registry.checks())
-    known = frozenset(requirement.address for requirement in baseline.requirements())
-    systems = {name: system.scenes for name, system in estate.systems.items()}
-    registers = load_registers(estate.registers, known, systems)
-    return Lab(Inputs(estate, baseline, registers, read_targets(estate, collectors, newest), as_of))
+    description = read_description()
+    raw = request.param == "raw"
+    as_of = datetime.fromisoformat(description.as_of)
+    return collected(write(folder / "bank", raw=raw), folder, as_of, raw_names(description) if raw else {})
 
 
 @pytest.fixture(scope="module")
@@ -65,29 +34,8 @@ def graded(lab: Lab) -> Graded:
 
 
 @pytest.fixture(scope="module")
-def outcomes(graded: Graded) -> dict[tuple[str, str], str]:
-    """Outcome by check and asset; every check of the baseline has one use only."""
-    found: dict[tuple[str, str], str] = {}
-    words = list(Outcome)
-    for judged in graded.judged.values():
-        columns = ", ".join(identifier(use.id) for use in judged.uses)
-        rows = judged.population.evidence.connection.execute(f"SELECT asset, {columns} FROM {judged.table}")
-        for asset, *codes in rows.fetchall():
-            for use, code in zip(judged.uses, codes, strict=True):
-                assert (use.check.id, asset) not in found
-                found[use.check.id, asset] = words[code].value
-    return found
-
-
-def levels(assessment: Assessment) -> dict[tuple[str, str, str], tuple[str, str]]:
-    return {
-        (grade.system, grade.scene.value, grade.pillar.value): (grade.floor.value, grade.ceiling.value)
-        for grade in assessment.grades
-    }
-
-
-def place(row: Row) -> tuple[str, str, str]:
-    return row["system"], row["scene"], row["pillar"]
+def outcomes(lab: Lab, graded: Graded) -> dict[tuple[str, str], str]:
+    return lab.outcomes(graded)
 
 
 def test_nothing_crashes(graded: Graded) -> None:
@@ -104,29 +52,12 @@ def test_findings(outcomes: Mapping[tuple[str, str], str], requirement: str) -> 
 @pytest.mark.parametrize(("system", "scene"), sorted({(row["system"], row["scene"]) for row in table("items.csv")}))
 def test_items(graded: Graded, system: str, scene: str) -> None:
     rows = [row for row in table("items.csv") if (row["system"], row["scene"]) == (system, scene)]
-    got = {
-        item.id: item.state.value
-        for each in graded.assessment.grades
-        if (each.system, each.scene) == (system, scene)
-        for item in each.items
-    }
+    got = states(graded, system, scene)
     assert got == {row["item"]: row["state"] for row in rows}
 
 
 def test_levels(graded: Graded) -> None:
-    got = {
-        (each.system, each.scene.value, each.pillar.value): (
-            each.floor.value,
-            each.ceiling.value,
-            each.floor_with_exceptions.value,
-            each.ceiling_with_exceptions.value,
-        )
-        for each in graded.assessment.grades
-    }
-    assert got == {
-        place(row): (row["floor"], row["ceiling"], row["floor_with_exceptions"], row["ceiling_with_exceptions"])
-        for row in table("levels.csv")
-    }
+    assert all_levels(graded.assessment) == expected_levels()
 
 
 def test_a_listing_that_misses_a_key_opens_the_population_it_defines(lab: Lab) -> None:
