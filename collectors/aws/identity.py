@@ -11,7 +11,6 @@ from collectors.aws.credential_report import TRACKED_SINCE, CredentialReport, Re
 from collectors.aws.look import Look, instant, items, tag_list, tags_of, text
 from collectors.aws.operations import (
     DETAILS,
-    OF_USER,
     ORGANIZATION,
     REPORT,
     REPORT_START,
@@ -19,6 +18,7 @@ from collectors.aws.operations import (
     USER_DEVICES,
 )
 from collectors.aws.policies import Power, Statement, power, statements, trusted
+from collectors.aws.source import OF_USER
 from collectors.ports.aws import Answer
 from scanner.errors import Malformed, ReadError
 from scanner.facts import (

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from collectors.aws.look import Look, text
-from collectors.aws.operations import KEY, KEY_ALIASES, KEY_ROTATION, KEYS, Source
+from collectors.aws.operations import KEY, KEY_ALIASES, KEY_ROTATION, KEYS
+from collectors.aws.source import Source
 from scanner.errors import Malformed, ReadError
 from scanner.model import GapWhy, Record
 

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from collectors.aws.operations import Source
 from collectors.aws.recording import recorded
+from collectors.aws.source import Source
 from collectors.ports.aws import Answer, Operation
 from scanner.errors import Malformed, ReadError
 from scanner.facts import FACTS

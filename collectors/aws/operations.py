@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from collectors.aws.posture_operations import POSTURE
+from collectors.aws.source import (
+    OF_LOG,
+    OF_SEGMENT,
+    OF_STORE,
+    OF_USER,
+    PROMISED,
+    Source,
+)
 from collectors.ports.aws import ASSUME_ROLE, Operation
 from scanner.model import Permission
-
-OF_ACCOUNT = ("Account", "RootUser", "AccountAdministration")
-OF_USER = ("User", "Credentials", "Activity", "Authenticators", "Privilege")
-OF_SEGMENT = ("Segment", "SegmentPolicy", "PeerIsolation")
-OF_STORE = ("DataStore", "EncryptionAtRest")
-OF_LOG = ("LogSource", "LogDelivery", "LogForwarding")
-PROMISED = frozenset((*OF_ACCOUNT, *OF_USER, *OF_SEGMENT, *OF_STORE, *OF_LOG, "Placement"))
-
-
-@dataclass(frozen=True)
-class Source:
-    """One call and what it feeds: ``Fact`` where the row is lost without it, ``Fact.field`` where only the field is."""
-
-    call: Operation
-    why: str
-    feeds: tuple[str, ...]
-    implied: bool = False
-    """A recording may lack it: it starts something and tells nothing."""
-
-    @property
-    def facts(self) -> tuple[str, ...]:
-        """Names of the fact types that it feeds."""
-        return tuple(dict.fromkeys(fed.partition(".")[0] for fed in self.feeds))
-
 
 CALLER = Source(
     Operation("sts", "GetCallerIdentity"),
@@ -177,7 +160,7 @@ BUCKETS = Source(
 BUCKET_PLACE = Source(
     Operation("s3", "GetBucketLocation"),
     "in which region a bucket must be asked",
-    ("DataStore.sensitive", "EncryptionAtRest", "Placement.tags"),
+    ("DataStore.sensitive", "EncryptionAtRest", "StoreExposure", "Retention", "Placement.tags"),
 )
 BUCKET_ENCRYPTION = Source(
     Operation(
@@ -254,6 +237,7 @@ SOURCES: tuple[Source, ...] = (
     TRAILS,
     TRAIL_STATUS,
     TRAIL_EVENTS,
+    *POSTURE,
 )
 MEMBERS = Source(
     Operation(

@@ -78,6 +78,11 @@ class Power:
 
 def statements(document: object) -> tuple[Statement, ...]:
     """Statements of a policy, from an object or from JSON text as the API encodes it; raises Malformed."""
+    return tuple(statement(item) for item in items_of(document))
+
+
+def items_of(document: object) -> list[Mapping[str, Any]]:
+    """The statements of a policy as they stand in it, from an object or from JSON text; raises Malformed."""
     if isinstance(document, str):
         try:
             document = json.loads(unquote(document) if document.lstrip().startswith("%") else document)
@@ -86,27 +91,22 @@ def statements(document: object) -> tuple[Statement, ...]:
     if not isinstance(document, Mapping):
         raise Malformed("a policy that is no object")
     given = document.get("Statement")
-    return tuple(_statement(item) for item in (given if isinstance(given, list) else [given]))
+    items: list[Any] = given if isinstance(given, list) else [given]
+    if not all(isinstance(item, Mapping) for item in items):
+        raise Malformed("a policy without statements")
+    return items
 
 
 def trusted(document: object) -> Iterator[str]:
     """Whom a trust policy lets in: ARNs, account numbers, ``*``; raises Malformed."""
-    if isinstance(document, str):
-        try:
-            document = json.loads(unquote(document) if document.lstrip().startswith("%") else document)
-        except (ValueError, RecursionError) as error:
-            raise Malformed(f"a trust policy that is not JSON: {error}") from None
-    given = document.get("Statement") if isinstance(document, Mapping) else None
-    for item in given if isinstance(given, list) else [given]:
-        if not isinstance(item, Mapping):
-            raise Malformed("a trust policy without statements")
+    for item in items_of(document):
         if item.get("Effect") != "Allow":
             continue
         who = item.get("Principal", "*")
         if isinstance(who, Mapping):
-            yield from _texts(who.get("AWS", []))
+            yield from texts(who.get("AWS", []))
         else:
-            yield from _texts(who)
+            yield from texts(who)
 
 
 def power(held: Iterable[Statement], *, whole: bool) -> Power:
@@ -131,11 +131,12 @@ def power(held: Iterable[Statement], *, whole: bool) -> Power:
     )
 
 
-def _statement(given: object) -> Statement:
-    if not isinstance(given, Mapping) or given.get("Effect") not in ("Allow", "Deny"):
+def statement(given: Mapping[str, Any]) -> Statement:
+    """One statement of a policy; raises Malformed."""
+    if given.get("Effect") not in ("Allow", "Deny"):
         raise Malformed("a policy has a statement without effect")
     all_but, away = "NotAction" in given, "NotResource" in given
-    actions = _texts(given.get("NotAction" if all_but else "Action"))
+    actions = texts(given.get("NotAction" if all_but else "Action"))
     conditions = given.get("Condition") or {}
     if not isinstance(conditions, Mapping):
         raise Malformed("a policy has a condition that is no object")
@@ -143,13 +144,14 @@ def _statement(given: object) -> Statement:
         allows=given["Effect"] == "Allow",
         actions=tuple(action.lower() for action in actions),
         all_but=all_but,
-        resources=tuple(_texts(given.get("NotResource" if away else "Resource"))),
+        resources=tuple(texts(given.get("NotResource" if away else "Resource"))),
         resources_all_but=away,
         conditions=conditions,
     )
 
 
-def _texts(given: object) -> list[str]:
+def texts(given: object) -> list[str]:
+    """A text or a list of texts, as policies have either; raises Malformed."""
     items = given if isinstance(given, list) else [given]
     if not all(isinstance(item, str) for item in items):
         raise Malformed("a policy lists something that is no text")

@@ -36,10 +36,12 @@ _ERRORS = {kind.__name__: kind for kind in (AccessDenied, LoginRefused, Malforme
 
 def file_name(operation: Operation, region: str, parameters: Mapping[str, Any]) -> str:
     """Such as ``describe-volumes.us-east-1.json`` or ``get-bucket-tagging.my-bucket.json``."""
-    parts = [operation.file]
-    if region and operation.service != "s3":
+    # The CLI has two commands of this name, and a bucket may be called like an account.
+    parts = [f"s3control-{operation.file}" if operation.service == "s3control" else operation.file]
+    if region and operation.service not in {"s3", "s3control"}:
         parts.append(quote(region, safe="-"))
-    parts += [quote(str(value), safe="") for value in parameters.values()]
+    given = [",".join(map(str, one)) if isinstance(one, list) else str(one) for one in parameters.values()]
+    parts += [quote(one, safe="") for one in given]
     return ".".join(parts) + ".json"
 
 
@@ -137,5 +139,10 @@ def _without_secrets(value: Any, inside: str = "") -> Any:
         case list() | tuple():
             return [_without_secrets(item, inside) for item in value]
         case str() if inside.lower() in _SHARED:
-            return "[redacted]"
+            return "[redacted]*" if any(sign in value for sign in "*?$") else "[redacted]"
+        case str() if inside == "Policy" and any(shared in value.lower() for shared in _SHARED):
+            try:
+                return json.dumps(_without_secrets(json.loads(value)))
+            except (ValueError, RecursionError):
+                return "[redacted]"
     return value

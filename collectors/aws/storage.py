@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from collectors.aws import bucket_posture, snapshots
+from collectors.aws.bucket_posture import Block
 from collectors.aws.keys import KeyRing, KeyState, losses
 from collectors.aws.look import Look, instant, tag_list, tags_of, text
 from collectors.aws.operations import (
@@ -13,11 +15,12 @@ from collectors.aws.operations import (
     BUCKET_PLACE,
     BUCKET_TAGS,
     BUCKETS,
-    OF_STORE,
     VOLUMES,
 )
+from collectors.aws.snapshots import Copies
+from collectors.aws.source import OF_STORE
 from scanner.errors import Malformed, ReadError
-from scanner.facts import DataStore, EncryptionAtRest, Placement
+from scanner.facts import DataStore, EncryptionAtRest, Placement, StoreExposure
 from scanner.model import GapWhy, Record
 
 ENCRYPTED_SINCE = datetime(2023, 1, 5, tzinfo=UTC)
@@ -32,7 +35,7 @@ def read(look: Look) -> Iterator[Record]:
     yield from look.gap("DataStore", GapWhy.UNSUPPORTED, detail)
     for name, why in (
         ("key_apart", "who may use a key is not weighed against who runs the store"),
-        ("copies_encrypted", "exports and backups are not read"),
+        ("copies_encrypted", "exports and backups of buckets are not read"),
     ):
         yield from look.unsaid("EncryptionAtRest", name, why)
     yield from look.unsaid("DataStore", "category", "a block volume is no database, bucket, file share or service")
@@ -48,6 +51,13 @@ def _buckets(look: Look, ring: KeyRing) -> Iterator[Record]:
     except ReadError as error:
         yield from look.lost(BUCKETS, error)
         return
+    around = bucket_posture.UNKNOWN
+    if listed and look.wants("StoreExposure"):
+        for found in bucket_posture.of_account(look):
+            if isinstance(found, Block):
+                around = found
+            else:
+                yield found
     for bucket in listed:
         try:
             name = text(bucket, "Name")
@@ -55,10 +65,10 @@ def _buckets(look: Look, ring: KeyRing) -> Iterator[Record]:
         except Malformed as error:
             yield from look.lost(BUCKETS, error)
             continue
-        yield from _bucket(look, ring, name, made_at, bucket.get("BucketRegion"))
+        yield from _bucket(look, ring, name, made_at, bucket.get("BucketRegion"), around)
 
 
-def _bucket(look: Look, ring: KeyRing, name: str, made_at: datetime, region: object) -> Iterator[Record]:
+def _bucket(look: Look, ring: KeyRing, name: str, made_at: datetime, region: object, around: Block) -> Iterator[Record]:
     asset = look.key("data_store", f"arn:{look.partition}:s3:::{name}")
     tags: dict[str, str] | None = None
     layer: Any = None
@@ -82,6 +92,8 @@ def _bucket(look: Look, ring: KeyRing, name: str, made_at: datetime, region: obj
         except ReadError as error:
             yield from look.lost(BUCKET_ENCRYPTION, error, asset=asset)
     yield from _store(look, asset, name, tags, "bucket")
+    if isinstance(region, str):
+        yield from bucket_posture.read(look, asset, name, region, around)
     if state is None:
         return
     holder: Any = "none" if layer == "none" else state.holder
@@ -127,6 +139,13 @@ def _volumes(look: Look, ring: KeyRing, region: str) -> Iterator[Record]:
     except ReadError as error:
         yield from look.lost(VOLUMES, error, region=region)
         return
+    copies: Copies | None = None
+    if listed and look.wants("StoreExposure", "EncryptionAtRest"):
+        for found in snapshots.of_region(look, region, {str(volume.get("VolumeId")) for volume in listed}):
+            if isinstance(found, Copies):
+                copies = found
+            else:
+                yield found
     for volume in listed:
         try:
             name, tags = text(volume, "VolumeId"), tags_of(volume.get("Tags"))
@@ -142,6 +161,8 @@ def _volumes(look: Look, ring: KeyRing, region: str) -> Iterator[Record]:
         state = ring.state(key, region) if encrypted else KeyState(None, None)
         yield from losses(look, state, asset, region)
         holder: Any = state.holder if encrypted else "none"
+        if copies is not None:
+            yield from snapshots.unsaid(look, copies, asset, name)
         yield from look.saw(
             EncryptionAtRest(
                 asset=asset,
@@ -149,7 +170,14 @@ def _volumes(look: Look, ring: KeyRing, region: str) -> Iterator[Record]:
                 layer="disk" if encrypted else "none",
                 key_holder=holder,
                 rotation=state.rotation,
-            )
+                copies_encrypted=None if copies is None else copies.encrypted.get(name),
+            ),
+            StoreExposure(
+                asset=asset,
+                observed_at=look.begun,
+                public=None if copies is None else copies.public(name),
+                clear_transport=False,  # a volume has no entry from the network
+            ),
         )
 
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from collectors.aws.look import Look, instant, items, text
-from collectors.aws.operations import OF_LOG, TRAIL_EVENTS, TRAIL_STATUS, TRAILS
+from collectors.aws.operations import TRAIL_EVENTS, TRAIL_STATUS, TRAILS
+from collectors.aws.source import OF_LOG
 from scanner.errors import Malformed, ReadError
 from scanner.facts import LogDelivery, LogForwarding, LogSource, Placement
 from scanner.model import GapWhy, Record

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from collectors.aws import connect
-from collectors.aws.operations import CALLER, MEMBERS, PERMISSIONS, PROMISED, SOURCES
+from collectors.aws.operations import CALLER, MEMBERS, PERMISSIONS, SOURCES
 from collectors.aws.recording import file_name
+from collectors.aws.source import PROMISED
 from collectors.ports.aws import ASSUME_ROLE, Answer, Operation
 from scanner.errors import AccessDenied, Malformed, ReadError, Throttled, Truncated, Unreachable, Unsupported
 from scanner.model import Census, Gap, GapWhy, Record

@@ -53,6 +53,39 @@ NEEDS_SECOND_FACTOR = {
     ],
 }
 
+BLOCKS_NEW = {
+    "BlockPublicAcls": True,
+    "IgnorePublicAcls": False,
+    "BlockPublicPolicy": True,
+    "RestrictPublicBuckets": False,
+}
+"""Refuses new public grants, and leaves those that are there in force."""
+BLOCKS_ALL = dict.fromkeys(BLOCKS_NEW, True)
+
+
+def only_with_tls(bucket: str) -> dict[str, Any]:
+    """A bucket policy that refuses every request without TLS."""
+    refused = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    return {"Version": "2012-10-17", "Statement": [refused]}
+
+
+def for_everybody(bucket: str) -> dict[str, Any]:
+    """A bucket policy that lets everybody read, with a word that is no secret to whoever reads the policy."""
+    allowed = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "*"},
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+        "Condition": {"StringEquals": {"aws:Referer": "not-for-the-record"}},
+    }
+    return {"Version": "2012-10-17", "Statement": [allowed]}
+
 
 @dataclass
 class LiveAccess:
@@ -99,6 +132,22 @@ def client(address: str, service: str, region: str = "us-east-1") -> Any:
 
 
 @contextmanager
+def loopback_names() -> Iterator[None]:
+    """Names below ``localhost`` are this machine: s3control puts the account's number before the host."""
+    real = socket.getaddrinfo
+
+    def found(host: Any, *rest: Any, **more: Any) -> Any:
+        here = isinstance(host, str) and (host == "localhost" or host.endswith(".localhost"))
+        return real("127.0.0.1" if here else host, *rest, **more)
+
+    socket.getaddrinfo = found  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        socket.getaddrinfo = real
+
+
+@contextmanager
 def moto_server() -> Iterator[str]:
     """Address of a fresh server, ended by its process id; skips with the reason where it cannot start, fails in CI."""
     with socket.socket() as probe:
@@ -113,7 +162,8 @@ def moto_server() -> Iterator[str]:
             if os.environ.get("CI"):
                 pytest.fail(reason)
             pytest.skip(reason)
-        yield f"http://127.0.0.1:{port}"
+        with loopback_names():
+            yield f"http://localhost:{port}"
     finally:
         process.terminate()
         try:
@@ -181,8 +231,13 @@ def seed(address: str) -> None:
     key = kms.create_key(Description="data")["KeyMetadata"]["KeyId"]
     kms.enable_key_rotation(KeyId=key)
     kms.create_alias(AliasName="alias/data", TargetKeyId=key)
-    ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)
-    ec2.create_volume(AvailabilityZone="us-east-1a", Size=1, Encrypted=True, KmsKeyId=key)
+    open_one = ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
+    closed = ec2.create_volume(AvailabilityZone="us-east-1a", Size=1, Encrypted=True, KmsKeyId=key)["VolumeId"]
+    ec2.create_snapshot(VolumeId=closed)
+    shared = ec2.create_snapshot(VolumeId=open_one)["SnapshotId"]
+    ec2.modify_snapshot_attribute(
+        SnapshotId=shared, Attribute="createVolumePermission", OperationType="add", GroupNames=["all"]
+    )
 
     s3 = client(address, "s3")
     for bucket in ("ledger", "plain", "trail-logs", "named-key"):
@@ -193,6 +248,15 @@ def seed(address: str) -> None:
             Bucket=bucket,
             ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": default}]},
         )
+    client(address, "s3control").put_public_access_block(AccountId=ACCOUNT, PublicAccessBlockConfiguration=BLOCKS_NEW)
+    for bucket in ("ledger", "trail-logs"):
+        s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=BLOCKS_ALL)
+    s3.put_bucket_policy(Bucket="ledger", Policy=json.dumps(only_with_tls("ledger")))
+    s3.put_bucket_policy(Bucket="named-key", Policy=json.dumps(for_everybody("named-key")))
+    s3.put_bucket_lifecycle_configuration(
+        Bucket="ledger",
+        LifecycleConfiguration={"Rules": [{"Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 90}}]},
+    )
     s3.put_bucket_tagging(Bucket="ledger", Tagging={"TagSet": [{"Key": "sensitive", "Value": "true"}]})
 
     trail = client(address, "cloudtrail")

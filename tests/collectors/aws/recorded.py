@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scanner.model import Target
-from tests.collectors.aws.lab import ACCOUNT, EVERYTHING, NEEDS_SECOND_FACTOR
+from tests.collectors.aws.lab import ACCOUNT, BLOCKS_NEW, EVERYTHING, NEEDS_SECOND_FACTOR, only_with_tls
 
 REGION = "ap-northeast-1"
 KEY = "1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -160,6 +160,23 @@ def account() -> dict[str, Any]:
                 ]
             }
         },
+        f"s3control-get-public-access-block.{ACCOUNT}": {"PublicAccessBlockConfiguration": BLOCKS_NEW},
+        "get-public-access-block.ledger": {"PublicAccessBlockConfiguration": BLOCKS_NEW},
+        "get-bucket-policy.ledger": {"Policy": json.dumps(only_with_tls("ledger"))},
+        "get-bucket-acl.ledger": {
+            "Owner": {"ID": "75aa57f09aa0"},
+            "Grants": [{"Grantee": {"Type": "CanonicalUser", "ID": "75aa57f09aa0"}, "Permission": "FULL_CONTROL"}],
+        },
+        "get-bucket-ownership-controls.ledger": {
+            "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+        },
+        "get-bucket-lifecycle-configuration.ledger": {
+            "Rules": [{"ID": "1", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 365}}]
+        },
+        f"describe-snapshots.{REGION}": {
+            "Snapshots": [{"SnapshotId": "snap-1", "VolumeId": "vol-1", "Encrypted": True, "OwnerId": ACCOUNT}]
+        },
+        f"describe-snapshots.{REGION}.all": {"Snapshots": []},
         "get-bucket-tagging.ledger": {"TagSet": [{"Key": "sensitive", "Value": "true"}]},
         f"list-keys.{REGION}": {"Keys": [{"KeyId": KEY, "KeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{KEY}"}]},
         f"list-aliases.{REGION}": {"Aliases": [{"AliasName": "alias/data", "TargetKeyId": KEY}]},

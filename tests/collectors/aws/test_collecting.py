@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from collectors.aws import COLLECTOR
-from collectors.aws.operations import PROMISED
+from collectors.aws.source import PROMISED
 from scanner.collecting.collect import collect
 from scanner.institution.estate import load_estate
 from scanner.sealed.collection import Collection, gaps

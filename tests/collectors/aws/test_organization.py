@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from collectors.aws import COLLECTOR, AwsCollector
-from collectors.aws.operations import PROMISED
+from collectors.aws.source import PROMISED
 from scanner.errors import AccessDenied, Unreachable
 from scanner.facts import Account, Segment, User
 from scanner.model import Capture, Census, Fact, Gap, GapWhy, Record, Target

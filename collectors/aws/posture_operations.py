@@ -1,0 +1,75 @@
+"""Calls about how single things are set up: buckets, snapshots, subnets, passwords, roles and keys."""
+
+from __future__ import annotations
+
+from collectors.aws.source import Source
+from collectors.ports.aws import Operation
+
+ACCOUNT_BLOCK = Source(
+    Operation(
+        "s3control",
+        "GetPublicAccessBlock",
+        right="s3:GetAccountPublicAccessBlock",
+        none=frozenset({"NoSuchPublicAccessBlockConfiguration"}),
+    ),
+    "whether the account keeps every bucket from the public, whatever the buckets say",
+    ("StoreExposure.public",),
+)
+BUCKET_BLOCK = Source(
+    Operation(
+        "s3",
+        "GetPublicAccessBlock",
+        right="s3:GetBucketPublicAccessBlock",
+        none=frozenset({"NoSuchPublicAccessBlockConfiguration"}),
+    ),
+    "whether a bucket is kept from the public; not asked where the account already is",
+    ("StoreExposure.public",),
+)
+BUCKET_POLICY = Source(
+    Operation("s3", "GetBucketPolicy", none=frozenset({"NoSuchBucketPolicy"})),
+    "whom a bucket lets in, and whether it refuses requests without TLS",
+    ("StoreExposure.public", "StoreExposure.clear_transport"),
+)
+BUCKET_ACL = Source(
+    Operation("s3", "GetBucketAcl", lists=("Grants",)),
+    "whether an access list opens a bucket; not asked where access lists are ignored",
+    ("StoreExposure.public",),
+)
+BUCKET_OWNERSHIP = Source(
+    Operation("s3", "GetBucketOwnershipControls", none=frozenset({"OwnershipControlsNotFoundError"})),
+    "whether single objects may have access lists of their own; asked only where nothing else settles it",
+    ("StoreExposure.public",),
+)
+BUCKET_LIFECYCLE = Source(
+    Operation(
+        "s3",
+        "GetBucketLifecycleConfiguration",
+        right="s3:GetLifecycleConfiguration",
+        lists=("Rules",),
+        none=frozenset({"NoSuchLifecycleConfiguration"}),
+    ),
+    "whether content of a bucket is removed when its time is over",
+    ("Retention.policy",),
+)
+SNAPSHOTS = Source(
+    Operation(
+        "ec2",
+        "DescribeSnapshots",
+        lists=("Snapshots",),
+        page_in="NextToken",
+        page_out="NextToken",
+        given={"OwnerIds": ["self"], "MaxResults": 1000},
+    ),
+    "copies of volumes: whether they are encrypted, and which of them everybody may restore",
+    ("EncryptionAtRest.copies_encrypted", "StoreExposure.public"),
+)
+
+POSTURE: tuple[Source, ...] = (
+    ACCOUNT_BLOCK,
+    BUCKET_BLOCK,
+    BUCKET_POLICY,
+    BUCKET_ACL,
+    BUCKET_OWNERSHIP,
+    BUCKET_LIFECYCLE,
+    SNAPSHOTS,
+)
