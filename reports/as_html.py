@@ -36,7 +36,7 @@ EXAMPLE_LIMIT = 500
 
 SECTIONS = (
     *("identity", "headline", "regressions", "heat", "systems", "strict", "items", "gates"),
-    *("gaps", "excluded", "unassigned", "populations", "registers", "method", "glossary"),
+    *("selection", "gaps", "excluded", "unassigned", "populations", "registers", "crosswalks", "method", "glossary"),
 )
 """Anchors of the sections, in page order."""
 
@@ -69,13 +69,23 @@ def render(dossier: Dossier, language: str) -> bytes:
         lang=HTML_LANGUAGE[language],
         language=language,
         policy=policy(css, script),
-        sections=[name for name in SECTIONS if name != "strict" or told.strict is not None],
+        sections=[name for name in SECTIONS if name not in _absent(told)],
         oldest=max((row.oldest for row in told.sources if row.oldest is not None), default=None),
         taipei=_taipei(told.as_of),
         verify_command=_verify_command(dossier),
         regrade_command=Shown(f"ztgrade regrade {_argument(dossier.assessment.path)}"),
     )
     return page.encode("utf-8", "replace")
+
+
+def _absent(told: Outline) -> set[str]:
+    """Sections about which this dossier has nothing to say."""
+    there = {
+        "strict": told.strict is not None,
+        "selection": told.dossier.selection is not None,
+        "crosswalks": bool(told.dossier.crosswalks),
+    }
+    return {name for name, present in there.items() if not present}
 
 
 def policy(css: str, script: str) -> str:

@@ -297,6 +297,69 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
     systems: list[str]
 
 
+class CrosswalkRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One element of another framework and the items that speak to it; no items: the guideline does not cover it."""
+
+    title: Text
+    items: list[str]
+    stages: list[str]
+    """Stages of that framework that meeting the items supports."""
+
+
+class CrosswalkText(msgspec.Struct, frozen=True, kw_only=True):
+    """One framework beside the guideline, as an appendix."""
+
+    id: str
+    title: Text
+    source: str
+    proposed: bool
+    """Its lines are proposed by us, not printed by the framework's publisher."""
+    rows: list[CrosswalkRow]
+
+
+class SelectionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One scene of the funnel: pairs of system and scene that pass each step, and those not decided."""
+
+    scene: Scene
+    in_scene: int
+    high_risk: int
+    low_impact: int
+    undecided: int
+
+
+class ProposalRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One pair worth beginning with, in the order of the ranking."""
+
+    system: str
+    scene: Scene
+    risk: str
+    impact: str
+
+
+class DecisionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision of a person in place of a rule's."""
+
+    system: str
+    scene: Scene
+    holds: bool
+    reason: str
+    decided_by: str
+    decided_on: str
+
+
+class SelectionText(msgspec.Struct, frozen=True, kw_only=True):
+    """Which systems come first, by which methods and readings."""
+
+    systems: int
+    risk: str
+    impact: str
+    readings: dict[str, bool]
+    funnel: list[SelectionRow]
+    proposals: list[ProposalRow]
+    decisions: list[DecisionRow]
+    unseparated: list[str]
+
+
 class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     """All that a report shows: an assessment, its words, examples of what did not pass, and a second reading."""
 
@@ -314,3 +377,6 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     strict: Assessment | None = None
     """The same evidence under the strict baseline, where one was graded beside."""
     generated_by: str = ""
+    selection: SelectionText | None = None
+    """Where the estate holds an inventory of systems."""
+    crosswalks: list[CrosswalkText] = []

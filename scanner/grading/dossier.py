@@ -7,11 +7,27 @@ from collections.abc import Iterator, Sequence
 import scanner
 from scanner.grading.assess import Graded
 from scanner.grading.grade import RULE_VERSION
+from scanner.guideline.crosswalk import Crosswalk, load_crosswalks
 from scanner.guideline.nouns import Baseline, Requirement
 from scanner.judging.explain import Shown, shown
 from scanner.judging.judge import Use
 from scanner.model import Outcome
-from scanner.result import Assessment, Dossier, Example, ItemText, RequirementText, Text
+from scanner.result import (
+    Assessment,
+    CrosswalkRow,
+    CrosswalkText,
+    DecisionRow,
+    Dossier,
+    Example,
+    ItemText,
+    ProposalRow,
+    RequirementText,
+    SelectionRow,
+    SelectionText,
+    Text,
+)
+from scanner.selection.choice_reader import Candidates
+from scanner.selection.funnel import select
 
 EXAMPLES_PER_OUTCOME = 12
 """Sentences are built on demand; a report shows so many assets per requirement and outcome."""
@@ -53,6 +69,75 @@ def dossier(graded: Graded, *, root: str, key: str, strict: Assessment | None = 
         strict=strict,
         institution=graded.inputs.estate.institution_name,
         generated_by=f"ztgrade {scanner.__version__}",
+        selection=_selection(graded.inputs.estate.candidates),
+        crosswalks=[_crosswalk(each) for each in load_crosswalks(baseline.items)],
+    )
+
+
+def _selection(candidates: Candidates | None) -> SelectionText | None:
+    if candidates is None:
+        return None
+    chosen = select(candidates.records, candidates.choice)
+    rules = chosen.choice.rules
+    return SelectionText(
+        systems=len(candidates.records),
+        risk=str(chosen.choice.risk),
+        impact=str(chosen.choice.impact),
+        readings={
+            "separated_accounts": rules.separated_accounts,
+            "vendor_beyond_reach": rules.vendor_beyond_reach,
+            "external_by_any_path": rules.external_by_any_path,
+        },
+        funnel=[
+            SelectionRow(
+                scene=step.scene,
+                in_scene=step.in_scene,
+                high_risk=step.high_risk,
+                low_impact=step.low_impact,
+                undecided=step.undecided,
+            )
+            for step in chosen.funnel
+        ],
+        proposals=[
+            ProposalRow(
+                system=each.pair.system,
+                scene=each.pair.scene,
+                risk=each.pair.high_risk.why,
+                impact=each.pair.low_impact.why,
+            )
+            for each in chosen.proposals
+        ],
+        decisions=[
+            DecisionRow(
+                system=each.system,
+                scene=each.scene,
+                holds=each.holds,
+                reason=each.reason,
+                decided_by=each.decided_by,
+                decided_on=each.decided_on.isoformat(),
+            )
+            for each in chosen.choice.overrides
+        ],
+        unseparated=list(chosen.unseparated),
+    )
+
+
+def _crosswalk(crosswalk: Crosswalk) -> CrosswalkText:
+    return CrosswalkText(
+        id=crosswalk.id,
+        title=crosswalk.title,
+        source=crosswalk.source,
+        proposed=any(line.provenance == "proposed" for line in crosswalk.lines),
+        rows=[
+            CrosswalkRow(
+                title=title,
+                items=[line.item for line in crosswalk.lines if line.element == element],
+                stages=list(
+                    dict.fromkeys(stage for line in crosswalk.lines if line.element == element for stage in line.stages)
+                ),
+            )
+            for element, title in crosswalk.elements.items()
+        ],
     )
 
 

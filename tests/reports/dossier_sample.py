@@ -23,6 +23,9 @@ from scanner.result import (
     BaselineRef,
     Blocking,
     CollectionRef,
+    CrosswalkRow,
+    CrosswalkText,
+    DecisionRow,
     Dossier,
     Example,
     GapRow,
@@ -31,11 +34,14 @@ from scanner.result import (
     Headline,
     ItemResult,
     ItemText,
+    ProposalRow,
     RegisterRow,
     Regression,
     RequirementResult,
     RequirementText,
     ScopeRow,
+    SelectionRow,
+    SelectionText,
     Span,
     Text,
     Unassigned,
@@ -133,6 +139,48 @@ def dossier(*, examples: int = 3, strict: bool = True, hostile: bool = True) -> 
         key="ed25519:" + sha("key"),
         strict=assessment(SCOPES, {**STATES, "1-2": "nnnn", "2-5": "nmmn"}, strict=True) if strict else None,
         generated_by="ztgrade 0.1.0",
+        selection=selection(hostile=hostile),
+        crosswalks=[
+            CrosswalkText(
+                id="other",
+                title=Text(zh_tw="另一個框架", en="Another framework"),
+                source="its publisher, 2023",
+                proposed=True,
+                rows=[
+                    CrosswalkRow(
+                        title=Text(zh_tw="鑑別", en="Authentication"), items=["1-1", "1-2"], stages=["initial"]
+                    ),
+                    CrosswalkRow(title=Text(zh_tw="風險", en="Risk"), items=[], stages=[]),
+                ],
+            )
+        ],
+    )
+
+
+def selection(*, hostile: bool) -> SelectionText:
+    """A funnel of two scenes, with a decision of a person and a name that attacks the reader."""
+    name = HOSTILE if hostile else "archive"
+    return SelectionText(
+        systems=83,
+        risk="any_of",
+        impact="factors, threshold 8",
+        readings={"separated_accounts": False, "vendor_beyond_reach": True, "external_by_any_path": False},
+        funnel=[
+            SelectionRow(scene=Scene.REMOTE_WORK, in_scene=83, high_risk=48, low_impact=4, undecided=2),
+            SelectionRow(scene=Scene.CLOUD_ACCESS, in_scene=1, high_risk=1, low_impact=1, undecided=0),
+        ],
+        proposals=[ProposalRow(system=name, scene=Scene.REMOTE_WORK, risk="holds it", impact="score 6")],
+        decisions=[
+            DecisionRow(
+                system="hr",
+                scene=Scene.CROSS_INSTITUTION,
+                holds=False,
+                reason=name,
+                decided_by="committee",
+                decided_on="2026-10-01",
+            )
+        ],
+        unseparated=[name],
     )
 
 

@@ -342,3 +342,29 @@ def test_a_dossier_with_nothing_in_it_is_still_a_page() -> None:
 
     assert told.faults == []
     assert told.text_of("kpi-coverage") == "—"
+
+
+@both
+def test_the_funnel_the_readings_and_the_decisions_of_people_are_shown(language: str) -> None:
+    text = " ".join("".join(page(language).text).split())
+
+    assert "83" in text
+    assert "factors, threshold 8" in text
+    assert "committee" in text
+    assert ("機構自行採用的解讀" if language == "zh-TW" else "a reading chosen by the institution") in text
+
+
+@both
+def test_a_crosswalk_links_items_and_names_what_the_guideline_does_not_cover(language: str) -> None:
+    text = " ".join("".join(page(language).text).split())
+
+    assert ("指引未涵蓋" if language == "zh-TW" else "not covered by the guideline") in text
+    assert ("由本工具提出" if language == "zh-TW" else "proposed by us") in text
+
+
+def test_chapters_with_nothing_to_say_are_left_out() -> None:
+    bare = msgspec.structs.replace(dossier(), selection=None, crosswalks=[])
+    shown = as_html.render(bare, "en").decode()
+
+    assert 'id="selection"' not in shown
+    assert 'href="#crosswalks"' not in shown
