@@ -112,6 +112,9 @@ def _exposure(look: Look, asset: str, name: str, region: str, around: Block) -> 
     if block.lists is not True:
         try:
             by_list = opened_by_list(look.ask(BUCKET_ACL, region, Bucket=name))
+            if by_list is None:
+                detail = "the access list lets in a group that is not known"
+                yield from look.gap("StoreExposure", GapWhy.UNSEEN, detail, asset=asset, field="public")
         except ReadError as error:
             yield from look.lost(BUCKET_ACL, error, asset=asset)
         if by_list is False and every(by_policy, negated(block.policies)) is not True:

@@ -25,9 +25,11 @@ from scanner.facts import (
     PeerIsolation,
     Placement,
     Privilege,
+    Retention,
     RootUser,
     Segment,
     SegmentPolicy,
+    StoreExposure,
     User,
 )
 from scanner.model import Capture, Census, Fact, Gap, GapWhy, Record, SourceIdentity
@@ -120,6 +122,25 @@ def test_security_groups_are_segments(whole: Scan) -> None:
     assert (inner.applied, inner.default_action) == (True, "deny")
     assert whole.of(PeerIsolation, names["inner"])[0].peers == "restricted"
     assert len(whole.of(Placement, names["inner"])[0].addresses) == 2
+
+
+def test_stores_are_open_as_their_policies_lists_and_copies_make_them(whole: Scan) -> None:
+    buckets = {one.asset.rpartition(":")[2]: one for one in whole.of(StoreExposure) if ":s3:" in one.asset}
+
+    assert {name: one.public for name, one in buckets.items()} == {
+        "ledger": False,
+        "trail-logs": False,
+        "named-key": True,
+        "plain": None,
+    }
+    assert {name for name, one in buckets.items() if one.clear_transport is False} == {"ledger"}
+    assert sorted(one.public for one in whole.of(StoreExposure) if ":volume/" in one.asset) == [False, True]
+    assert sorted(one.copies_encrypted for one in whole.of(EncryptionAtRest) if ":volume/" in one.asset) == [
+        False,
+        True,
+    ]
+    assert whole.of(Retention, ":::ledger")[0].policy == "executing"
+    assert whole.of(Retention, ":::plain")[0].policy == "none"
 
 
 def test_stores_are_seen_with_the_keys_that_hold_them(whole: Scan) -> None:
