@@ -14,18 +14,11 @@ from scanner.model import Capture, Gap, GapWhy, Record, SourceIdentity, promised
 from tests.collectors.ad import forest
 from tests.collectors.ad.asking import AskingAccess, ad_target, by_login, closed, keep, whole_gaps
 from tests.collectors.ad.forest import AUTHENTICATED, BASE, DOMAIN_SID, OURS, READ, RecordedPort, ace, descriptor, guid
+from tests.collectors.ad.reading import gaps_of, reading
 from tests.collectors.stage import NOW, facts
 
 OF_DIRECTORY = {"Directory", "Trusts", "DirectoryDefence"}
 """Facts of which the domain itself is the whole listing."""
-
-
-def reading(port: RecordedPort, **options: object) -> list[Record]:
-    return list(AdCollector(lambda access: port).read(AskingAccess(ad_target("ldaps://dc", **options), at=NOW)))
-
-
-def gaps_of(records: list[Record], asset: str) -> set[tuple[str, str | None]]:
-    return {(row.fact, row.field) for row in records if isinstance(row, Gap) and row.asset == asset}
 
 
 def test_a_domain_shown_whole_is_closed() -> None:
