@@ -28,7 +28,7 @@ class Carried:
 
 def read(look: Look) -> Iterator[Record]:
     """Streams of every trail; the listing stays open, for other services keep logs too."""
-    if not look.wants(*OF_LOG, "Placement"):
+    if not look.wantsOF_LOG:
         return
     detail = "streams of other services (flow logs, event data stores, load balancers) are not read"
     yield from look.gap("LogSource", GapWhy.UNSUPPORTED, detail)
@@ -58,7 +58,7 @@ def _trail(look: Look, arn: str, trail: Mapping[str, Any], home: str) -> Iterato
     streams += ["data"] if carried is not None and carried.data else []
     if carried is None:
         yield from look.lost(TRAIL_EVENTS, lost[0], region=home)
-        for fact in OF_LOG:
+        for fact in (*OF_LOG, "Placement"):
             detail = f"whether trail {name} has a stream of data events is not known"
             yield from look.gap(fact, lost[0].why, detail)
     status_lost: ReadError | None = None

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from scanner.errors import AccessDenied
 from scanner.facts import LogDelivery, LogForwarding, LogSource
-from scanner.model import Fact, Gap, Record
+from scanner.model import Census, Fact, Gap, Record
 from tests.collectors.aws.losses import Remembered, seen
 from tests.collectors.aws.recorded import REGION, TRAIL, account
 
@@ -93,3 +94,16 @@ def test_destinations_are_the_bucket_and_the_log_group() -> None:
     group = f"arn:aws:logs:{REGION}:123456789012:log-group:trail"
 
     assert of(trail(CloudWatchLogsLogGroupArn=group), LogForwarding)["management"].destinations == [group, "s3://logs"]
+
+
+def whole(records: list[Record]) -> set[str]:
+    """Fact types whose listing is called complete."""
+    return {one.fact for one in records if isinstance(one, Census) and one.complete}
+
+
+def test_selectors_that_are_denied_leave_every_listing_of_streams_open() -> None:
+    files: dict[str, Any] = account()
+    before = whole(seen(Remembered(files)))
+    files[f"get-event-selectors.{REGION}.{NAMED}.json"] = AccessDenied("AccessDenied: no right")
+
+    assert before - whole(seen(Remembered(files))) >= {"Placement"}
