@@ -28,7 +28,7 @@ class Carried:
 
 def read(look: Look) -> Iterator[Record]:
     """Streams of every trail; the listing stays open, for other services keep logs too."""
-    if not look.wantsOF_LOG:
+    if not look.wants(*OF_LOG, "Placement"):
         return
     detail = "streams of other services (flow logs, event data stores, load balancers) are not read"
     yield from look.gap("LogSource", GapWhy.UNSUPPORTED, detail)
