@@ -34,6 +34,8 @@ class DomainAccount:
     expires_at: str | None
     last_sign_in: str | None
     groups: tuple[str, ...]
+    marked: bool
+    """It bears the mark of those who hold a privilege, or once held one."""
     hidden: tuple[str, ...]
     """Attributes that nobody but administrators may read."""
 
@@ -123,12 +125,14 @@ def _account(rows: Mapping[tuple[str, str], Mapping[str, Any]], asset: str, base
     name = asset.split(":", 2)[2]
     unit = CATEGORIES[user["category"]] + (EXTERNAL if user["external"] else "")
     groups = list(placed.get("groups", ()))
-    if row("Privilege").get("privileged"):
+    privilege = row("Privilege")
+    if privilege.get("privileged"):
         groups.append(ADMINISTRATORS)
     known = {
         "lastLogonTimestamp": "idle_since" in activity,
         "accountExpires": "expires" in expiry,
         "memberOf": "groups" in placed,
+        "adminCount": "residual" in privilege,
         "userAccountControl": "enabled" in user,
     }
     return DomainAccount(
@@ -140,6 +144,7 @@ def _account(rows: Mapping[tuple[str, str], Mapping[str, Any]], asset: str, base
         expires_at=expiry.get("expires_at"),
         last_sign_in=activity.get("idle_since"),
         groups=tuple(groups),
+        marked=bool(privilege.get("privileged") or privilege.get("residual")),
         hidden=tuple(sorted(attribute for attribute, shown in known.items() if not shown)),
     )
 

@@ -19,9 +19,8 @@ SCHEMA = (
 GROUP = ("objectClass", "objectSid", "sAMAccountName", "member", "memberOf", "nTSecurityDescriptor")
 OBJECT = (
     "objectClass", "objectSid", "sAMAccountName", "displayName", "userAccountControl", "accountExpires",
-    "lastLogonTimestamp", "whenCreated", "msDS-UserPasswordExpiryTimeComputed", "primaryGroupID", "sIDHistory",
-    "memberOf", "manager", "dNSHostName", "operatingSystem", "operatingSystemVersion", "trustPartner",
-    "trustDirection", "trustAttributes", "nTSecurityDescriptor",
+    "lastLogonTimestamp", "whenCreated", "primaryGroupID", "sIDHistory", "adminCount", "memberOf", "manager",
+    "dNSHostName", "trustPartner", "trustDirection", "trustAttributes", "nTSecurityDescriptor",
 )  # fmt: skip
 CLASSES = (
     "user", "inetOrgPerson", "computer", "group", "msDS-ManagedServiceAccount", "msDS-GroupManagedServiceAccount",
@@ -150,10 +149,11 @@ def _account(domain: Domain, account: DomainAccount, sid: str) -> Values:
         "userAccountControl": str(512 if account.enabled else 514),
         "accountExpires": "0" if account.expires_at is None else str(filetime(account.expires_at)),
         "whenCreated": MADE_AT,
-        "msDS-UserPasswordExpiryTimeComputed": str(0x7FFFFFFFFFFFFFFF),
         "primaryGroupID": str(RIDS[USERS]),
         "nTSecurityDescriptor": _descriptor(domain_sid(domain), account.hidden),
     }
+    if account.marked:
+        values["adminCount"] = "1"
     if account.last_sign_in is not None:
         values["lastLogonTimestamp"] = str(filetime(account.last_sign_in))
     if account.groups:

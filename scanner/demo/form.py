@@ -19,7 +19,7 @@ SAYS: Mapping[str, Mapping[str, frozenset[str] | None]] = {
         "Activity": None,
         "AccountExpiry": None,
         "Trusts": None,
-        "Privilege": frozenset({"privileged"}),
+        "Privilege": frozenset({"privileged", "residual"}),
         "Directory": frozenset({"name"}),
     },
     "aws": {

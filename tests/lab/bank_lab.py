@@ -132,6 +132,7 @@ def _described(domain: Domain) -> dict[str, Any]:
                 "expires": "0" if account.expires_at is None else str(filetime(account.expires_at)),
                 "last_logon": "0" if account.last_sign_in is None else str(filetime(account.last_sign_in)),
                 "groups": account.groups,
+                "marked": account.marked,
             }
             for account in domain.accounts
         ],

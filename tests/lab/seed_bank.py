@@ -44,6 +44,7 @@ def main(folder: Path, password: str, description: Path) -> None:
                 "userAccountControl": account["control"],
                 "accountExpires": account["expires"],
                 "lastLogonTimestamp": account["last_logon"],
+                **({"adminCount": "1"} if account["marked"] else {}),
             },
             controls=RELAX,
         )
