@@ -12,12 +12,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 
 from collectors.ports.aws_errors import Expired, code_of, from_answer, from_library
+from collectors.ports.aws_models import loader_of
 from scanner.errors import (
     AccessDenied,
     EngineError,
@@ -95,6 +98,7 @@ class AwsPort:
         self._access = access
         self._allowed = tuple(allowed)
         self._names = frozenset((operation.service, operation.name) for operation in self._allowed)
+        self._models: Loader = loader_of(self._names) if door is None else door._models
         self._home = home_region
         self._door = door
         self._role = role
@@ -219,7 +223,9 @@ class AwsPort:
     def _open(self) -> None:
         """Open a session with the target's credential, or with that of the role, assumed now."""
         given: Any = self._secrets() if self._door is None else self._keys_of_role(self._door)
-        self._session = boto3.session.Session(**given)
+        library = botocore.session.Session()
+        library.register_component("data_loader", self._models)
+        self._session = boto3.session.Session(**given, botocore_session=library)
         self._session.events.register("before-call", self._guard)
         self._answered = False
         self._proven = self._proven or self._door is not None
