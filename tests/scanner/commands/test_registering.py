@@ -1,0 +1,198 @@
+"""Registers from the command line: a draft that does not count, a signature that makes it count, and its end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.scanner.commands.stage import Institution, ztgrade
+
+COMMON = {
+    "--requirement": "1-1/covered-entrances",
+    "--system": "core",
+    "--owner": "wang",
+    "--approver": "chang",
+    "--made-at": "2026-10-01",
+    "--expires-at": "2027-09-30",
+    "--statement": "Every entrance asks for a second factor.",
+    "--answer": "yes",
+}
+AS_OF = "2026-11-01T00:00:00Z"
+
+
+@pytest.fixture
+def minutes(tmp_path: Path) -> Path:
+    path = tmp_path / "minutes.pdf"
+    path.write_bytes(b"the minutes")
+    return path
+
+
+def _options(given: dict[str, Any]) -> Iterator[str]:
+    for name, value in given.items():
+        for each in value if isinstance(value, list) else [value]:
+            yield from (name, str(each))
+
+
+def _run(institution: Institution, word: str, action: str, *arguments: object) -> Any:
+    return ztgrade(word, action, *arguments, "--estate", institution.estate)
+
+
+def _attest(institution: Institution, minutes: Path, entry: str = "AT-1", **changes: Any) -> Any:
+    given = COMMON | {"--document": minutes} | {f"--{name.replace('_', '-')}": value for name, value in changes.items()}
+    return _run(institution, "attest", "add", entry, *_options(given))
+
+
+def _listed(institution: Institution, word: str = "attest", action: str = "list", *more: str) -> list[dict[str, Any]]:
+    result = _run(institution, word, action, "--json", "--as-of", AS_OF, *more)
+    assert result.exit_code == 0, result.stderr
+    entries: list[dict[str, Any]] = json.loads(result.stdout)["entries"]
+    return entries
+
+
+def test_a_draft_counts_only_when_its_approver_has_signed_it(institution: Institution, minutes: Path) -> None:
+    assert _attest(institution, minutes).exit_code == 0
+    (draft,) = _listed(institution)
+    signed = _run(institution, "attest", "approve", "AT-1", "--key", institution.approver_key)
+    (entry,) = _listed(institution)
+
+    assert (draft["counts"], draft["why"]) == (False, "self_declared")
+    assert signed.exit_code == 0, signed.stderr
+    assert (entry["counts"], entry["why"], entry["id"]) == (True, None, "AT-1")
+
+
+def test_the_document_is_noted_by_its_digest_and_not_taken_in(institution: Institution, minutes: Path) -> None:
+    _attest(institution, minutes)
+    shown = json.loads(_run(institution, "attest", "show", "AT-1", "--json", "--as-of", AS_OF).stdout)
+
+    assert shown["fields"]["document"] == {
+        "name": "minutes.pdf",
+        "sha256": hashlib.sha256(b"the minutes").hexdigest(),
+    }
+    assert "the minutes" not in (institution.folder / "registers/attestations.toml").read_text()
+
+
+def test_a_second_entry_stands_behind_the_first(institution: Institution, minutes: Path) -> None:
+    _attest(institution, minutes)
+    _attest(institution, minutes, "AT-2", scene="remote_work", answer="no")
+
+    assert [(row["id"], row["scenes"]) for row in _listed(institution)] == [("AT-1", []), ("AT-2", ["remote_work"])]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"requirement": "1-1/covered-entrance"}, "did you mean '1-1/covered-entrances'"),
+        ({"system": "cor"}, "did you mean 'core'"),
+        ({"expires_at": "2026-09-01"}, "lies before it was made"),
+        ({"expires_at": "soon"}, "write a date"),
+        ({"scene": "cloud_access"}, "is not a scene of core"),
+        ({"document": "/nowhere.pdf"}, "No such file"),
+        ({"statement": "bell \x07"}, "control character"),
+    ],
+)
+def test_what_would_be_wrong_is_told_and_nothing_is_written(
+    institution: Institution, minutes: Path, changes: dict[str, str], said: str
+) -> None:
+    result = _attest(institution, minutes, **changes)
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert list((institution.folder / "registers").iterdir()) == []
+
+
+def test_an_id_is_borne_once(institution: Institution, minutes: Path) -> None:
+    _attest(institution, minutes)
+    path = institution.folder / "registers/attestations.toml"
+    before = path.read_bytes()
+    again = _attest(institution, minutes)
+
+    assert again.exit_code == 2
+    assert "'AT-1' stands at" in again.stderr
+    assert path.read_bytes() == before
+
+
+def test_quotes_and_backslashes_come_back_as_they_were(institution: Institution, minutes: Path) -> None:
+    words = 'He said "no\\way" – 全部入口'
+    _attest(institution, minutes, statement=words)
+    shown = json.loads(_run(institution, "attest", "show", "AT-1", "--json").stdout)
+
+    assert shown["fields"]["statement"] == words
+
+
+def test_the_owner_cannot_sign_for_themself(institution: Institution, minutes: Path) -> None:
+    _attest(institution, minutes, owner="張三")
+    result = _run(institution, "attest", "approve", "AT-1", "--key", institution.approver_key)
+
+    assert result.exit_code == 2
+    assert "its owner and its approver are one person" in result.stderr
+
+
+def test_what_soon_ends_is_listed_and_nothing_else(institution: Institution, minutes: Path) -> None:
+    for entry, end in (("AT-1", "2026-11-20"), ("AT-2", "2026-12-24"), ("AT-3", "2026-11-10")):
+        _attest(institution, minutes, entry, expires_at=end)
+        _run(institution, "attest", "approve", entry, "--key", institution.approver_key)
+    _attest(institution, minutes, "AT-4", expires_at="2026-11-12")
+
+    assert [row["id"] for row in _listed(institution, "attest", "expiring")] == ["AT-3", "AT-1"]
+    assert len(_listed(institution, "attest", "expiring", "--days", "60")) == 3
+
+
+@pytest.mark.parametrize(
+    ("word", "own"),
+    [
+        (
+            "drill",
+            {
+                "--requirement": "1-5/revocation-drill",
+                "--statement": "done",
+                "--trigger": "stolen token",
+                "--decision": "revoke",
+                "--action": "session ended",
+                "--occurred-at": "2026-09-30T10:00:00+08:00",
+            },
+        ),
+        (
+            "review",
+            {
+                "--requirement": "1-6/log-review",
+                "--statement": "done",
+                "--answer": "yes",
+                "--period-from": "2026-07-01",
+                "--period-to": "2026-09-30",
+                "--count": 12,
+            },
+        ),
+        (
+            "exception",
+            {
+                "--requirement": "1-1/mfa-enforced",
+                "--type": "planned",
+                "--reason": "A second lock stands before this console until it is replaced.",
+                "--asset": ["user:ad:a", "user:ad:b"],
+            },
+        ),
+    ],
+)
+def test_every_kind_is_written_signed_and_counts(
+    institution: Institution, minutes: Path, word: str, own: dict[str, Any]
+) -> None:
+    given = {name: COMMON[name] for name in ("--system", "--owner", "--approver", "--made-at", "--expires-at")}
+    added = _run(institution, word, "add", "X-1", *_options(given | own | {"--document": minutes}))
+    signed = _run(institution, word, "approve", "X-1", "--key", institution.approver_key)
+
+    assert added.exit_code == 0, added.stderr
+    assert signed.exit_code == 0, signed.stderr
+    assert [(row["id"], row["counts"]) for row in _listed(institution, word)] == [("X-1", True)]
+
+
+def test_an_entry_of_another_kind_is_not_found(institution: Institution, minutes: Path) -> None:
+    _attest(institution, minutes)
+    result = _run(institution, "drill", "show", "AT-1")
+
+    assert result.exit_code == 2
+    assert "there is no drill 'AT-1'" in result.stderr
