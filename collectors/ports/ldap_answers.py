@@ -68,7 +68,7 @@ class Answers:
                 code, message, _ = _result(self._data, at, stop)
                 raise ConnectionAbortedError(f"the server gave notice that it ends the session: {message or code}")
             if given != number:
-                raise ValueError(f"an answer to request {given}, where {number} was asked")
+                raise ValueError("an answer to something that was not asked")
             if kind == _ENTRY:
                 answer.rows.append(_entry(self._data, at, stop, self._names))
             elif kind == _DONE:

@@ -155,7 +155,7 @@ def _words(error: BaseException) -> str:
     """What the error says, without the lists of tuples that ldap3 wraps around it."""
     text = str(error) or type(error).__name__
     if found := re.search(r"certificate verify failed: ([^(]+)", text):
-        return f"the certificate is not trusted: {found.group(1).strip()}"
+        return f"the certificate is not trusted: {found.group(1).strip()}".replace("\\", "")
     if "No such file" in text:
         return f"ca_file: {text}"
     if isinstance(error, LDAPSocketCloseError):

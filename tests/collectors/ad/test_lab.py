@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import socket
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +31,7 @@ from scanner.model import Fact, Gap, GapWhy, Record, SourceIdentity, promised_fa
 from tests.collectors.ad.asking import AskingAccess, ad_target, by_login, closed, keep, whole_gaps
 from tests.collectors.stage import facts
 from tests.lab import samba
+from tests.lab.breaking import cutting, refused_logins
 from tests.lab.samba import DomainController
 
 OF_ACCOUNTS = {
@@ -362,15 +360,6 @@ def test_a_refused_login_is_tried_once_and_says_why(
     assert password not in detail or len(password) < 2
 
 
-def refused_logins(domain: DomainController, account: str) -> int:
-    tls = directory._VerifiedTls(str(domain.ca_file), domain.server_name)
-    server = ldap3.Server(domain.address, port=636, use_ssl=True, tls=tls, get_info=ldap3.NONE)
-    with ldap3.Connection(server, samba.ADMINISTRATOR, samba.PASSWORD) as connection:
-        connection.search(samba.BASE, f"(sAMAccountName={account})", attributes=["badPwdCount"])
-        found = [row["raw_attributes"]["badPwdCount"] for row in connection.response if "raw_attributes" in row]
-    return int(found[0][0]) if found and found[0] else 0
-
-
 def test_an_unknown_authority_and_a_wrong_name_are_not_trusted(
     ask: Callable[..., Any], tmp_path: Path, domain: DomainController
 ) -> None:
@@ -380,40 +369,6 @@ def test_an_unknown_authority_and_a_wrong_name_are_not_trusted(
     assert lost(system)[0] == lost(name)[0] == {GapWhy.UNREACHABLE}
     assert "not trusted" in lost(system)[1]
     assert "Hostname mismatch" in lost(name)[1]
-
-
-@contextmanager
-def cutting(to: str, after: int, *, stall: bool = False) -> Iterator[str]:
-    """A relay to port 636 that breaks the connection off, or falls silent, after so many bytes of answers."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    over = threading.Event()
-
-    def relay() -> None:
-        inner, _ = listening.accept()
-        outer = socket.create_connection((to, 636))
-        threading.Thread(target=pump, args=(inner, outer, None), daemon=True).start()
-        pump(outer, inner, after)
-
-    def pump(source: socket.socket, sink: socket.socket, most: int | None) -> None:
-        passed = 0
-        with suppress(OSError):
-            while data := source.recv(4096):
-                passed += len(data)
-                if most is not None and passed > most:
-                    over.wait(20 if stall else 0)
-                    break
-                sink.sendall(data)
-        for end in (source, sink):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
-
-    threading.Thread(target=relay, daemon=True).start()
-    try:
-        yield f"ldaps://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        over.set()
-        listening.close()
 
 
 def test_a_server_that_falls_silent_mid_page_is_unreachable_in_time(
