@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 
 from collectors.ad import attributes
-from collectors.ad.reading import FACTS, DomainReading
-from collectors.ad.source import CapturedSource, LiveSource
+from collectors.ad.forest import ForestReading, places
+from collectors.ad.reading import FACTS
 from collectors.ports.directory import Address, DirectoryPort, connect
-from scanner.errors import ReadError, Unreachable
+from scanner.errors import Unreachable
 from scanner.model import (
     Access,
-    Gap,
     Permission,
     PlannedCall,
     Record,
-    SourceIdentity,
     Target,
     narrowed,
     promised_facts,
@@ -36,7 +33,9 @@ class AdCollector:
     session. Options: those of ``collectors.ports.directory.connect``; ``external_units``, ``service_units``,
     ``person_units``, ``shared_units`` and ``break_glass_units``, each a list of distinguished names under which
     accounts belong to others, to services, to persons, to several persons, to emergencies; ``entrance``, true where
-    people sign in at the directory itself and nothing in front of it asks for more.
+    people sign in at the directory itself and nothing in front of it asks for more; ``domains``, addresses of
+    controllers of further domains of the forest, read with the same credential; ``read_elsewhere``, DNS names of
+    domains that other targets read. A domain of the forest that is in neither leaves the listings open.
     """
 
     name = "ad"
@@ -78,10 +77,15 @@ class AdCollector:
         return narrowed(PROMISED | _ENTRANCE if target.options.get("entrance") is True else PROMISED, target)
 
     def plan(self, target: Target) -> Iterator[PlannedCall]:
-        """One login and five searches, each with the attributes that the promised facts take."""
+        """One login and five searches a domain, each with the attributes that the promised facts take."""
         if target.captures is not None:
             yield PlannedCall(host="localhost", login="-", call=f"read *.ldif in {target.captures}")
             return
+        promised = promised_facts(self.promises(target))
+        for place in places(target):
+            yield from self._planned(place, promised)
+
+    def _planned(self, target: Target, promised: frozenset[str]) -> Iterator[PlannedCall]:
         try:
             address = Address.parse(target.address)
         except Unreachable as error:
@@ -90,7 +94,6 @@ class AdCollector:
         host, login = f"{address.host}:{address.port}", target.credential or "-"
         way = "LDAPS" if address.at_once else "StartTLS"
         yield PlannedCall(host=host, login=login, call=f"one {target.options.get('bind', 'simple')} bind over {way}")
-        promised = promised_facts(self.promises(target))
         for what, asked in (
             ("the server itself (rootDSE)", attributes.ROOT),
             ("schema: definitions of these attributes and classes", attributes.SCHEMA),
@@ -98,33 +101,11 @@ class AdCollector:
             ("groups, foreign principals and settings for passwords", attributes.of_groups(promised)),
             ("every object of the domain", attributes.of_objects(promised)),
         ):
-            if asked is not attributes.CONFIGURATION or promised & attributes.NEED_CONFIGURATION:
-                yield PlannedCall(host=host, login=login, call=f"search {what}: {', '.join(asked)}")
+            yield PlannedCall(host=host, login=login, call=f"search {what}: {', '.join(asked)}")
 
     def read(self, access: Access) -> Iterator[Record]:
         """Facts and gaps as the pages come, then a census of each listing, complete only if nothing was hidden."""
-        promises = self.promises(access.target)
-        promised = promised_facts(promises) & FACTS
-        closed: set[str] = set()
-        port: DirectoryPort | None = None
-        try:
-            if access.target.captures is not None:
-                source: LiveSource | CapturedSource = CapturedSource(access, access.target.captures)
-            else:
-                port = self._open(access)
-                source = LiveSource(port, promised)
-                certificate = port.certificate()
-                if certificate is not None:
-                    yield SourceIdentity(kind="tls_certificate", value=f"sha256:{certificate}")
-            reading = DomainReading(access, source, promises)
-            yield from reading.records(closed)
-        except ReadError as error:
-            for fact in sorted(promised - closed):
-                yield Gap(fact=fact, why=error.why, detail=str(error))
-        finally:
-            if port is not None:
-                with suppress(ReadError):
-                    port.close()
+        yield from ForestReading(access, self._open, self.promises(access.target)).records()
 
 
 COLLECTOR = AdCollector()

@@ -116,7 +116,6 @@ OF_FACTS: Mapping[str, tuple[str, ...]] = {
     "DirectoryDefence": ("pwdLastSet", LEGACY_LAPS, CURRENT_LAPS),
 }
 """Attributes of an object, by the fact that takes them."""
-NEED_CONFIGURATION = frozenset({"LogonRestriction", "DirectoryDefence"})
 
 COUNTED = frozenset({"servicePrincipalName", "msDS-KeyCredentialLink"})
 """Attributes of which only the number of values is kept; what they hold goes into no record."""

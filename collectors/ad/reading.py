@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from collectors.ad import attributes, computers, decode, lifecycle, users
 from collectors.ad.directory import TrustList
 from collectors.ad.groups import GroupTable
+from collectors.ad.listings import Listings
 from collectors.ad.privilege import Weighing
 from collectors.ad.rights import Rights, schema_of
 from collectors.ad.settings import Settings
@@ -17,15 +18,12 @@ from collectors.ad.source import CapturedSource, LiveSource
 from collectors.ad.users import Account
 from collectors.ad.view import Domain, Losses, View
 from collectors.ports.directory import Entry
-from scanner import facts as vocabulary
 from scanner.errors import Malformed
-from scanner.model import Access, Fact, Gap, GapWhy, Listing, Record, SourceIdentity, promised_facts
+from scanner.model import Access, Fact, Gap, GapWhy, Record, SourceIdentity, Target, promised_facts
 
-_OF_DIRECTORY = ("Directory", "Trusts", "DirectoryDefence")
 FACTS = frozenset(attributes.OF_FACTS)
 SKEW = timedelta(minutes=5)
 """Beyond this Kerberos refuses, and a time stamp of the domain says little."""
-HOLES_NAMED = 10
 _SET_UP_CLOSED = re.compile(
     r"cn=keys|cn=ntds quotas|cn=tpm devices|(.*,)?cn=password settings container,cn=system|cn=microsoftdns,cn=system"
     r"|cn=ipsec\w+\{[0-9a-f-]{36}\},cn=ip security,cn=system"
@@ -45,12 +43,14 @@ _NO_UNITS = "option external_units does not say which units hold accounts of oth
 class DomainReading:
     """Asks a source for one domain and turns the answers into records."""
 
-    def __init__(self, access: Access, source: LiveSource | CapturedSource, promises: frozenset[str]) -> None:
+    def __init__(
+        self, access: Access, source: LiveSource | CapturedSource, promises: frozenset[str], listings: Listings
+    ) -> None:
         self._access = access
         self._source = source
         self._promised = promised_facts(promises) & FACTS
         self._losses = Losses(promises)
-        self._listings: dict[str, Listing] = {}
+        self._listings = listings
         self._holes: dict[str, None] = {}
         self._referred: dict[str, str] = {}
         self._seen: set[str] = set()
@@ -58,8 +58,8 @@ class DomainReading:
         self._unweighed = ""
         self._lifecycle = lifecycle.known()
 
-    def records(self, closed: set[str]) -> Iterator[Record]:
-        """Everything; ``closed`` gets the fact types whose census was given. Raises ReadError."""
+    def records(self) -> Iterator[Record]:
+        """Everything of the domain, which is then noted in the listings. Raises ReadError."""
         root = self._source.root()
         base, observed_at = _base_of(root), self._time(root)
         host = root.first("dnshostname")
@@ -75,9 +75,8 @@ class DomainReading:
         if "tokengroups" not in root.values:
             self._holes["the server does not show the token of our session"] = None
         forest = ForestTable()
-        if self._promised & attributes.NEED_CONFIGURATION:
-            for entry in self._source.configuration(decode.text(root.first("configurationnamingcontext") or b"")):
-                forest.add(entry, rights)
+        for entry in self._source.configuration(decode.text(root.first("configurationnamingcontext") or b"")):
+            forest.add(entry, rights)
         group_entries = list(self._source.groups(base))
         domain = self._domain(base, observed_at, group_entries)
         yield SourceIdentity(kind="domain_sid", value=domain.sid)
@@ -91,11 +90,6 @@ class DomainReading:
         del group_entries
         yield from self._source.captures()
         trusts = TrustList(domain)
-        for name in sorted(self._promised):
-            self._listings[name] = Listing(
-                getattr(vocabulary, name),
-                query="this domain alone" if name in _OF_DIRECTORY else f"(objectClass=*) below {base}",
-            )
         for entry in self._source.objects(base):
             yield from self._object(entry, domain, rights, schema.holders, table, trusts, settings)
             if isinstance(self._source, LiveSource) and self._source.full():
@@ -105,8 +99,10 @@ class DomainReading:
         yield from self._weighed(rights, trusts, settings)
         yield from self._directory(trusts, settings)
         yield from self._losses.rest()
-        yield from self._unsaid(domain)
-        yield from self._closing(observed_at, closed)
+        for hole in self._holes:
+            self._listings.hidden(hole)
+        self._listings.forest(forest, has_others=trusts.forest_has_others)
+        self._listings.whole(base, domain.dns, observed_at)
 
     def _time(self, root: Entry) -> datetime:
         said = root.first("currenttime")
@@ -195,9 +191,7 @@ class DomainReading:
         yield from self._losses.gaps(view)
 
     def _kept(self, fact: Fact) -> Iterator[Fact]:
-        listing = self._listings.get(type(fact).__name__)
-        if listing is not None:
-            listing.add(fact.asset)
+        if self._listings.add(fact):
             yield fact
 
     def _compare(self, table: GroupTable, base: str) -> None:
@@ -212,7 +206,7 @@ class DomainReading:
         weighing = Weighing(
             settings,
             powerful=frozenset(_sid(raw) for raw in rights.powerful),
-            forest_has_others=trusts.forest_has_others,
+            forest_has_others=trusts.forest_has_others or settings.forest.has_others(settings.domain.dns),
             hidden=self._unweighed or next(iter(self._holes), ""),
         )
         for account in self._accounts:
@@ -232,26 +226,15 @@ class DomainReading:
             yield from self._kept(settings.defence())
             yield from self._losses.gaps(settings.view)
 
-    def _unsaid(self, domain: Domain) -> Iterator[Gap]:
-        unsaid = list(_UNSAID)
-        if domain.external_units is None:
-            unsaid += [("User", "external", _NO_UNITS), ("Device", "external", _NO_UNITS)]
-        for fact, name, detail in unsaid:
-            if self._losses.speaks_of(fact, name):
-                why = GapWhy.STALE if name == "idle_since" else GapWhy.UNSUPPORTED
-                yield Gap(fact=fact, why=why, detail=detail, field=name)
 
-    def _closing(self, as_of: datetime, closed: set[str]) -> Iterator[Record]:
-        named = list(self._holes)[:HOLES_NAMED]
-        for name, listing in self._listings.items():
-            hidden = [] if name in _OF_DIRECTORY else named
-            for hole in hidden:
-                yield Gap(fact=name, why=GapWhy.DENIED, detail=hole)
-            if hidden and len(self._holes) > len(named):
-                more = len(self._holes) - len(named)
-                yield Gap(fact=name, why=GapWhy.DENIED, detail=f"{more} more places are hidden", count=more)
-            yield listing.census(as_of=as_of, complete=not hidden)
-            closed.add(name)
+def unsaid(target: Target, promises: frozenset[str]) -> Iterator[Gap]:
+    """What no directory says of anybody, as far as it is promised."""
+    losses = Losses(promises)
+    none = target.options.get("external_units") is None
+    for fact, name, detail in (*_UNSAID, *((fact, "external", _NO_UNITS) for fact in ("User", "Device") if none)):
+        if losses.speaks_of(fact, name):
+            why = GapWhy.STALE if name == "idle_since" else GapWhy.UNSUPPORTED
+            yield Gap(fact=fact, why=why, detail=detail, field=name)
 
 
 def _base_of(root: Entry) -> str:

@@ -64,6 +64,10 @@ class ForestTable:
         found = [self._rules[dn].enforced for dn in sorted(self._silos)]
         return None if None in found or not self.silos_shown else sum(map(bool, found))
 
+    def has_others(self, dns: str) -> bool:
+        """Whether the forest shows a domain besides this one."""
+        return any(name != dns for name in self.domains.values())
+
     def _domain(self, view: View) -> None:
         flags = view.one("systemFlags", decode.flags).value
         name = view.one("nCName", decode.text).value

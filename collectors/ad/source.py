@@ -55,8 +55,9 @@ class Source(Protocol):
 class LiveSource:
     """Asks a directory for what the promised facts take, and keeps what it says."""
 
-    def __init__(self, port: DirectoryPort, facts: Iterable[str] = attributes.OF_FACTS) -> None:
+    def __init__(self, port: DirectoryPort, facts: Iterable[str] = attributes.OF_FACTS, name: str = "domain") -> None:
         self._port = port
+        self._name = name
         self._facts = frozenset(facts)
         self._kept: list[Entry] = []
         self._parts = 0
@@ -89,7 +90,7 @@ class LiveSource:
         """What was kept since this was last asked, as one LDIF file."""
         if self._kept:
             self._parts += 1
-            name = f"domain-{self._parts:05}.ldif"
+            name = f"{self._name}-{self._parts:05}.ldif"
             yield Capture(name=name, media_type="text/x-ldif", content=ldif.written(self._kept))
             self._kept = []
 
@@ -143,18 +144,31 @@ def _counted(entry: Entry) -> Entry:
     return Entry(entry.dn, {**entry.values, **numbers}, entry.asked)
 
 
+def captured_domains(access: Access, folder: Path) -> list[CapturedSource]:
+    """The domains whose records stand in a folder, one for each server that describes itself there."""
+    found: dict[bytes, Entry] = {}
+    for entry in CapturedSource(access, folder, Entry("")).roots():
+        found.setdefault(entry.first("defaultnamingcontext") or b"", entry)
+    if not found:
+        raise Malformed(f"{folder}: no record with an empty dn, which says whose domain and what time it is")
+    return [CapturedSource(access, folder, root) for root in found.values()]
+
+
 class CapturedSource:
     """Reads ``*.ldif`` of a directory; every question goes through the files once more."""
 
-    def __init__(self, access: Access, folder: Path) -> None:
+    def __init__(self, access: Access, folder: Path, root: Entry) -> None:
         self._access = access
         self._folder = folder
+        self._root = root
+
+    def roots(self) -> Iterator[Entry]:
+        """Every record with an empty name."""
+        return self._entries(lambda entry: not entry.dn)
 
     def root(self) -> Entry:
-        """The record with an empty name."""
-        for entry in self._entries(lambda entry: not entry.dn):
-            return entry
-        raise Malformed(f"{self._folder}: no record with an empty dn, which says whose domain and what time it is")
+        """The record with an empty name that speaks of this domain."""
+        return self._root
 
     def schema(self, base: str) -> Iterator[Entry]:
         """Records below the schema."""
