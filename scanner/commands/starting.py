@@ -44,18 +44,19 @@ def init(directory: Path) -> None:
 
 @click.command()
 @click.option("--bank", "bank_only", is_flag=True, help="Only the lab bank, not this host.")
+@click.option("--raw", is_flag=True, help="Its directories as LDIF and its cloud accounts as answers of AWS.")
 @click.option(
     "--output", type=click.Path(path_type=Path), default=Path("demo-out"), show_default=True, help="Folder to write to."
 )
 @quiet_option
 @json_option
-def demo(bank_only: bool, output: Path, quiet: bool, as_json: bool) -> None:
+def demo(bank_only: bool, raw: bool, output: Path, quiet: bool, as_json: bool) -> None:
     """Grade the synthetic lab bank, then this host, and write both reports.
 
     Needs neither root nor a network; reads nothing but this host.
     """
     _fresh(output)
-    bank = _bank(output, quiet or as_json)
+    bank = _bank(output, raw, quiet or as_json)
     if as_json and bank_only:
         say_json(bank)
         sys.exit(1 if bank.errors else 0)
@@ -78,9 +79,9 @@ def _fresh(output: Path) -> None:
     (output / MARK).write_text("made by ztgrade demo; it makes this folder anew at each run\n", encoding="utf-8")
 
 
-def _bank(output: Path, quiet: bool) -> Assessment:
+def _bank(output: Path, raw: bool, quiet: bool) -> Assessment:
     as_of = moment(read_description().as_of)
-    estate = open_estate(write_bank(output / "lab-bank"))
+    estate = open_estate(write_bank(output / "lab-bank", raw=raw))
     with open_store(output / "lab-bank-store", create=True) as store:
         graded = scan_store(
             store,

@@ -44,6 +44,18 @@ def test_demo_grades_the_bank_and_writes_both_reports(bank: Bank) -> None:
     assert all(place.stat().st_size > 100_000 for place in output.glob("*.html"))
 
 
+def test_demo_grades_the_raw_bank_as_it_grades_the_supplied_one(
+    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scanner.commands.starting.write_report", lambda *_: None)
+    raw = parsed(ztgrade("demo", "--bank", "--raw", "--json", "--output", tmp_path / "out"))
+    shown = ("system", "scene", "pillar", "floor", "ceiling", "floor_with_exceptions", "ceiling_with_exceptions")
+    levels = [{name: grade[name] for name in shown} for grade in raw["grades"]]
+    assert levels == [{name: grade[name] for name in shown} for grade in bank.assessment["grades"]]
+    origins = {row["target"]: row["origin"] for row in raw["collections"]}
+    assert (origins["ad-corp"], origins["aws-prod"], origins["hr"]) == ("capture", "capture", "supplied")
+
+
 def test_demo_makes_its_own_folder_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise UsageError("far enough")
