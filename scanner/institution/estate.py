@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from scanner.errors import ConfigurationError, Problem, nearest
 from scanner.facts import FACTS
+from scanner.institution.authorities import authorities
 from scanner.institution.csv_source import read_rows
 from scanner.institution.nouns import Approver, Caps, Credential, Estate, Selector, System, key_fault
 from scanner.institution.secret import reference_fault
@@ -42,6 +43,9 @@ MAIN = "estate.toml"
 
 KEY_OPTIONS = ("supplier_key",)
 """Target options that name a public key: the file is sealed with the estate, and the option becomes its PEM."""
+
+AUTHORITY_OPTIONS = ("ca_file",)
+"""Target options that name certificates: a file is sealed with the estate, and the option becomes its PEM."""
 
 SECRET_OPTIONS = frozenset(
     {"api_key", "client_secret", "community", "passphrase", "passwd", "password", "private_key", "secret", "token"}
@@ -236,9 +240,23 @@ class _Reading:
                 content = self._pull(table, name, text) if text else None
                 if content is not None and self._key_identity(table, name, content):
                     options[name] = content[content.index(b"-----BEGIN") :].decode("utf-8", "replace")
+            elif name in AUTHORITY_OPTIONS:
+                options[name] = self._authorities(table, name)
             else:
                 options[name] = table.data[name]
         return options
+
+    def _authorities(self, table: Table, key: str) -> str:
+        """PEM of the certificates, from a file or given as text; empty, and a problem told, where there are none."""
+        text = table.expect_str(key)
+        inline = "-----BEGIN" in text
+        content = text.encode() if inline else self._pull(table, key, text) if text else None
+        try:
+            return "" if content is None else authorities(content)
+        except ValueError as error:
+            hint = "expected the certificates of the server's authorities, in PEM"
+            table.problem(key, str(error) if inline else f"{text!r}: {error}", hint)
+            return ""
 
     def _inventory(self, file: str, content: bytes, pattern: Target, credentials: frozenset[str]) -> Iterator[Target]:
         names: dict[str, int] = {}

@@ -16,6 +16,7 @@ from scanner.institution.estate_template import initial_files, write_initial
 from scanner.institution.nouns import Selector
 from scanner.institution.registers import EntryKind, load_registers
 from scanner.model import Scene
+from tests.lab.relay import certificate
 
 
 def with_examples(path: Path) -> None:
@@ -42,6 +43,8 @@ def test_every_example_in_the_first_estate_is_valid(tmp_path: Path) -> None:
         key = Ed25519PrivateKey.generate().public_key()
         pem = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         (tmp_path / f"keys/{name}.pem").write_bytes(pem)
+    certificate(tmp_path, "corp").rename(tmp_path / "both.pem")
+    (tmp_path / "keys/corp-ca.pem").write_text((tmp_path / "both.pem").read_text().partition("-----BEGIN PRIVATE")[0])
     (tmp_path / "devices.csv").write_text("name,address\nsw-1,10.0.0.1\n")
     (tmp_path / "core-users.csv").write_text("asset\nuser:corp:a\n")
     estate = load_estate(path, frozenset({"local", "import", "ad", "aws"}))
