@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
+from scanner import registry
 from scanner.commands.session import (
     as_of_option,
     baseline_option,
     estate_option,
+    installed,
     json_option,
     moment,
     open_baseline,
     open_estate,
     open_registers,
+    open_store,
     say,
     say_json,
+    store_option,
 )
 from scanner.errors import UnknownName, UsageError
+from scanner.grading.assess import grade
 from scanner.guideline.nouns import Baseline
 from scanner.institution.estate import Estate
 from scanner.institution.register_entry import Answer, EntryKind, ExceptionType
 from scanner.institution.register_writer import add_entry, document_of
 from scanner.institution.registers import Standing, sign_entry
+from scanner.judging.configuration import configuration_digest
 from scanner.model import Scene, iso, utc
+from scanner.sealed.archive import inputs_from
 
 Command = Callable[..., Any]
 
@@ -45,7 +52,17 @@ _COMMON = (
 _STATEMENT = click.option("--statement", required=True, help="What is said.")
 _ANSWER = click.option("--answer", required=True, type=click.Choice([a.value for a in Answer]), help="yes or no.")
 _OWN: dict[EntryKind, tuple[Any, ...]] = {
-    EntryKind.ATTESTATION: (_STATEMENT, _ANSWER),
+    EntryKind.ATTESTATION: (
+        _STATEMENT,
+        _ANSWER,
+        click.option(
+            "--binds",
+            multiple=True,
+            metavar="FACT",
+            help="Let it lapse when what the newest collections say of this fact in the system changes; repeat.",
+        ),
+        store_option,
+    ),
     EntryKind.DRILL: (
         _STATEMENT,
         click.option("--trigger", required=True, help="What set it off."),
@@ -97,9 +114,12 @@ def _add(kind: EntryKind) -> click.Command:
             "expires_at": _time("--expires-at", given.pop("expires_at")),
             "document": None if document is None else document_of(document),
         }
+        store = given.pop("store_path", None)
         for name, value in given.items():
             fields[name] = _time(f"--{name.replace('_', '-')}", value) if name in _TIMES else value
         fields = {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+        if fields.pop("binds", None):
+            fields |= _binding(given["binds"], fields["system"], fields["scenes"], estate, baseline, store)
         known, systems = _known(estate, baseline)
         path = add_entry(kind, fields, estate.registers, known, systems)
         click.echo(f"wrote {entry_id} to {path}; its approver signs it with: ztgrade {_word(kind)} approve", err=True)
@@ -189,6 +209,27 @@ def _known(estate: Estate, baseline: Baseline) -> tuple[frozenset[str], dict[str
     return addresses, {name: system.scenes for name, system in estate.systems.items()}
 
 
+def _binding(
+    facts: Sequence[str], system: str, scenes: Sequence[str] | None, estate: Estate, baseline: Baseline, path: Path
+) -> dict[str, Any]:
+    """What the facts say now of the system, to be signed with the statement."""
+    known = frozenset(registry.facts())
+    for fact in facts:
+        if fact not in known:
+            raise UnknownName("fact", fact, known)
+    with open_store(path) as store:
+        inputs, _ = inputs_from(store, estate, baseline, open_registers(estate, baseline), moment(None), installed())
+        graded = grade(inputs, installed().checks, installed().facts)
+    scopes = [
+        scope for scope in graded.membership.scopes if scope.system == system and (not scenes or scope.scene in scenes)
+    ]
+    populations = {name: judged.population for name, judged in graded.judged.items()}
+    digest = configuration_digest(facts, scopes, populations, graded.membership)
+    if digest is None:
+        raise UsageError(f"--binds: nothing judges {', '.join(facts)} in {system}; leave it out")
+    return {"binds": sorted(facts), "binds_sha256": digest}
+
+
 def _standings(kind: EntryKind, estate_path: Path, baseline_id: str, as_of: datetime) -> list[Standing]:
     estate, baseline = open_estate(estate_path), open_baseline(baseline_id)
     judged = open_registers(estate, baseline).check(
@@ -255,6 +296,4 @@ def _word(kind: EntryKind) -> str:
 attest = _group(EntryKind.ATTESTATION, "attest", "Attestations: what people answer for.")
 drill = _group(EntryKind.DRILL, "drill", "Drills: events that really happened, with trigger, decision and action.")
 review = _group(EntryKind.REVIEW, "review", "Reviews over a period, with how often.")
-exception = _group(
-    EntryKind.EXCEPTION, "exception", "Exceptions: failures accepted for exact assets."
-)
+exception = _group(EntryKind.EXCEPTION, "exception", "Exceptions: failures accepted for exact assets.")

@@ -20,7 +20,9 @@ from scanner.grading.history import history_of, regressions
 from scanner.grading.verdict import Verdicts
 from scanner.guideline.nouns import Baseline
 from scanner.institution.estate import Estate
+from scanner.institution.register_entry import Entry
 from scanner.institution.registers import JudgedRegisters, Registers
+from scanner.judging.configuration import configuration_digest
 from scanner.judging.evidence import Evidence, ReadTarget, connect
 from scanner.judging.explain import missing
 from scanner.judging.judge import Judged, Use, findings_digest, judge
@@ -197,6 +199,7 @@ class _Run:
                 self.membership.build_referenced(populations[name], holders)
         for name, judged in self.judged.items():
             self.counts[name] = count(judged, self.membership)
+        self.registers = self.registers.lapsing(lambda entry: self._bound(entry, populations))
         self._gaps(populations)
         verdicts = self._verdicts()
         grades = [verdicts.grade(scope, pillar) for scope in self.membership.scopes for pillar in Pillar]
@@ -211,6 +214,11 @@ class _Run:
             findings,
             verdicts,
         )
+
+    def _bound(self, entry: Entry, populations: Mapping[str, Population]) -> str | None:
+        """What the facts that a register entry binds say now of the system it speaks of."""
+        scopes = [scope for scope in self.membership.scopes if entry.covers(scope.system, scope.scene)]
+        return configuration_digest(entry.binds, scopes, populations, self.membership)
 
     def _populations(self) -> dict[str, Population]:
         names = sorted({use.over for use in self.uses.values()})

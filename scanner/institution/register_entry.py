@@ -90,6 +90,10 @@ class Entry:
     item: str = ""
     population: str = ""
     """Item and population that a scope statement declares empty."""
+    binds: tuple[str, ...] = ()
+    """Facts that an attestation speaks of; when what they say of the system changes, it lapses."""
+    binds_sha256: str = ""
+    """Digest of what they said when it was made, in hex."""
     fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Every field but the signature, as written: what is signed."""
 
@@ -118,6 +122,7 @@ def read_entry(kind: EntryKind, table: Table, known: Known) -> Entry:
     id_ = table.expect_name("id")
     system, scenes = _scope(table, known.systems)
     made_at = table.expect_moment("made_at")
+    binds, binds_sha256 = _bound(table) if kind is EntryKind.ATTESTATION else ((), "")
     entry = Entry(
         kind=kind,
         id=id_,
@@ -137,6 +142,8 @@ def read_entry(kind: EntryKind, table: Table, known: Known) -> Entry:
         assets=_exception(table) if kind is EntryKind.EXCEPTION else (),
         item=_item(table, known.requirements) if kind is EntryKind.SCOPE_STATEMENT else "",
         population=_population(table) if kind is EntryKind.SCOPE_STATEMENT else "",
+        binds=binds,
+        binds_sha256=binds_sha256,
         fields={key: value for key, value in table.data.items() if key != "signature"},
     )
     times = _happened(table, kind, made_at)
@@ -203,6 +210,19 @@ def _document(table: Table, kind: EntryKind) -> Document | None:
     if document.sha256 and not _SHA256.fullmatch(document.sha256):
         inner.problem("sha256", "expected 64 hex digits in lower case", "sha256sum FILE")
     return document
+
+
+def _bound(table: Table) -> tuple[tuple[str, ...], str]:
+    if "binds" not in table and "binds_sha256" not in table:
+        table.expect_raw("binds")
+        table.expect_raw("binds_sha256")
+        return (), ""
+    judged = {fact.kind for fact in FACTS if fact.population}
+    binds = table.expect_list("binds", known=[fact.__name__ for fact in FACTS if fact.kind in judged], what="fact")
+    digest = table.expect_str("binds_sha256")
+    if digest and not _SHA256.fullmatch(digest):
+        table.problem("binds_sha256", "expected 64 hex digits in lower case", "ztgrade attest add --binds FACT")
+    return binds, digest
 
 
 def _signature(table: Table, id_: str) -> str:

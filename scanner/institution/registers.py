@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -124,6 +124,24 @@ class JudgedRegisters:
         if lapsed:
             return DocumentVerdict(RequirementState.UNDETERMINED, RegisterWhy.LAPSED, max(lapsed, key=_age).entry.id)
         return DocumentVerdict(RequirementState.MET, None, newest.entry.id)
+
+    def lapsing(self, digest: Callable[[Entry], str | None]) -> JudgedRegisters:
+        """The same, where an entry that speaks of settings counts only while they are what they were.
+
+        ``digest`` gives what the facts that an entry binds say now; None where that cannot be told.
+        """
+        return JudgedRegisters(tuple(self._compared(standing, digest) for standing in self.standings))
+
+    def _compared(self, standing: Standing, digest: Callable[[Entry], str | None]) -> Standing:
+        entry = standing.entry
+        if not entry.binds or not standing.counts:
+            return standing
+        if entry.denies:  # a change does not make good what was denied
+            return standing
+        if digest(entry) == entry.binds_sha256:
+            return standing
+        detail = f"what it speaks of has changed since it was made: {', '.join(entry.binds)}"
+        return replace(standing, why=RegisterWhy.LAPSED, detail=detail)
 
     def exceptions(self, requirement: str, system: str, scene: Scene) -> list[ExceptionEntry]:
         """Valid exceptions to a requirement in a scope, in order of their ids."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.scanner.commands.stage import Institution, ztgrade
+from tests.scanner.commands.stage import Institution, now, requirement, sign_in, stamp, user, ztgrade
 
 COMMON = {
     "--requirement": "1-1/covered-entrances",
@@ -196,3 +197,60 @@ def test_an_entry_of_another_kind_is_not_found(institution: Institution, minutes
 
     assert result.exit_code == 2
     assert "there is no drill 'AT-1'" in result.stderr
+
+
+def _bound(institution: Institution, minutes: Path) -> Any:
+    given = COMMON | {"--document": minutes, "--made-at": stamp(now() - timedelta(minutes=5))}
+    given |= {"--binds": "SignIn", "--store": institution.store}
+    return _run(institution, "attest", "add", "AT-1", *_options(given))
+
+
+def _standing(institution: Institution) -> tuple[bool, str | None, str, str]:
+    assessment = institution.scan()
+    (row,) = assessment["registers"]
+    return row["counts"], row["why"], row["detail"], requirement(assessment, "1-1", "covered-entrances")["state"]
+
+
+def test_an_attestation_lapses_when_what_it_speaks_of_changes(institution: Institution, minutes: Path) -> None:
+    institution.scan()
+    added = _bound(institution, minutes)
+    assert added.exit_code == 0, added.stderr
+    _run(institution, "attest", "approve", "AT-1", "--key", institution.approver_key)
+    same = _standing(institution)
+    institution.supply([user("amy"), user("bob"), sign_in("amy"), sign_in("bob", mfa="report_only")])
+    changed = _standing(institution)
+    institution.supply([user("amy"), user("bob"), sign_in("amy"), sign_in("bob", mfa="not_required")])
+    back = _standing(institution)
+
+    assert same == (True, None, "", "met")
+    assert changed == (False, "lapsed", "what it speaks of has changed since it was made: SignIn", "undetermined")
+    assert back == same
+
+
+def test_losing_what_an_attestation_speaks_of_does_not_keep_it(institution: Institution, minutes: Path) -> None:
+    institution.scan()
+    _bound(institution, minutes)
+    _run(institution, "attest", "approve", "AT-1", "--key", institution.approver_key)
+    institution.supply([user("amy"), user("bob"), sign_in("amy")])
+
+    assert _standing(institution)[:2] == (False, "lapsed")
+
+
+def test_a_bound_statement_that_is_edited_no_longer_counts(institution: Institution, minutes: Path) -> None:
+    institution.scan()
+    _bound(institution, minutes)
+    _run(institution, "attest", "approve", "AT-1", "--key", institution.approver_key)
+    path = institution.folder / "registers/attestations.toml"
+    text = path.read_text()
+    at = text.index("binds_sha256") + len('binds_sha256 = "')
+    path.write_text(text[:at] + "0" * 64 + text[at + 64 :])
+
+    assert _standing(institution)[:2] == (False, "self_declared")
+
+
+def test_binding_to_a_fact_that_does_not_exist_is_told(institution: Institution, minutes: Path) -> None:
+    institution.scan()
+    result = _attest(institution, minutes, binds="SignInn", store=institution.store)
+
+    assert result.exit_code == 2
+    assert "did you mean 'SignIn'" in result.stderr
