@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -78,3 +80,10 @@ def test_a_cost_score_that_contradicts_the_amount_is_refused() -> None:
 def test_an_unknown_column_is_refused_with_the_nearest() -> None:
     with pytest.raises(ConfigurationError, match="did you mean 'rto_hours'"):
         _read("system,rto_hour", "core,4")
+
+
+def test_the_guide_names_every_column() -> None:
+    guide = (Path(__file__).parents[3] / "docs/selection.md").read_text("utf-8")
+    table = [line.split("|")[1] for line in guide.splitlines() if line.startswith("| `")]
+
+    assert sorted(["system", *re.findall(r"`(\w+)`", " ".join(table))]) == sorted(COLUMNS)
