@@ -9,6 +9,7 @@ import pytest
 
 from scanner.demo.description import read_description
 from scanner.errors import UsageError
+from scanner.institution.estate import load_estate
 from tests.scanner.commands.conftest import Bank
 from tests.scanner.commands.stage import parsed, ztgrade
 
@@ -44,16 +45,17 @@ def test_demo_grades_the_bank_and_writes_both_reports(bank: Bank) -> None:
     assert all(place.stat().st_size > 100_000 for place in output.glob("*.html"))
 
 
-def test_demo_grades_the_raw_bank_as_it_grades_the_supplied_one(
-    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("asked", "collectors"), [((), {"import"}), (("--raw",), {"import", "ad", "aws"})])
+def test_demo_writes_the_bank_in_either_form(
+    asked: tuple[str, ...], collectors: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scanner.commands.starting.write_report", lambda *_: None)
-    raw = parsed(ztgrade("demo", "--bank", "--raw", "--json", "--output", tmp_path / "out"))
-    shown = ("system", "scene", "pillar", "floor", "ceiling", "floor_with_exceptions", "ceiling_with_exceptions")
-    levels = [{name: grade[name] for name in shown} for grade in raw["grades"]]
-    assert levels == [{name: grade[name] for name in shown} for grade in bank.assessment["grades"]]
-    origins = {row["target"]: row["origin"] for row in raw["collections"]}
-    assert (origins["ad-corp"], origins["aws-prod"], origins["hr"]) == ("capture", "capture", "supplied")
+    def broken(*_: object, **__: object) -> None:
+        raise UsageError("far enough")
+
+    monkeypatch.setattr("scanner.commands.starting.scan_store", broken)
+    assert ztgrade("demo", "--bank", *asked, "--output", tmp_path / "out").exit_code == 2
+    estate = load_estate(tmp_path / "out" / "lab-bank" / "estate.toml")
+    assert {target.collector for target in estate.targets.values()} == collectors
 
 
 def test_demo_makes_its_own_folder_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
