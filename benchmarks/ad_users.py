@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks import measured
 from collectors.ad import COLLECTOR, attributes
-from scanner.model import Gap
+from scanner.model import Gap, SourceIdentity
 from tests.collectors.ad.asking import AskingAccess, ad_target
 from tests.lab import samba
 
@@ -46,8 +46,13 @@ def collect(address: str, ca_file: str) -> None:
     """Read everything with the collector; for a process of its own."""
     target = ad_target(f"ldaps://{address}", ca_file=ca_file, server_name="dc1.corp.test")
     access = AskingAccess(target, ACCOUNT, samba.PASSWORD)
-    rows = Counter(type(record).__name__ for record in COLLECTOR.read(access) if not isinstance(record, Gap))
-    print(f"  {access.log['login']} login, {access.log['call']} pages, rows: {dict(rows)}", file=sys.stderr)
+    rows: Counter[str] = Counter()
+    for record in COLLECTOR.read(access):
+        if isinstance(record, SourceIdentity) and record.kind == "requests":
+            print(f"  asked of {record.value}", file=sys.stderr)
+        if not isinstance(record, Gap):
+            rows[type(record).__name__] += 1
+    print(f"  rows: {dict(rows)}", file=sys.stderr)
 
 
 def main(users: int) -> None:

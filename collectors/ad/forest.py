@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -34,6 +35,7 @@ class _There:
 
     access: Access
     target: Target
+    asked: Counter[str] = field(default_factory=Counter)
 
     def now(self) -> datetime:
         return self.access.now()
@@ -45,10 +47,22 @@ class _There:
         return self.access.user()
 
     def login(self, attempt: Callable[[], ResultT]) -> ResultT:
-        return self.access.login(attempt)
+        return self.access.login(self._counted("logins", attempt))
 
     def call(self, attempt: Callable[[], ResultT]) -> ResultT:
-        return self.access.call(attempt)
+        return self.access.call(self._counted("searches", attempt))
+
+    def _counted(self, name: str, attempt: Callable[[], ResultT]) -> Callable[[], ResultT]:
+        def counted() -> ResultT:
+            self.asked[name] += 1
+            return attempt()
+
+        return counted
+
+    def requests(self) -> SourceIdentity:
+        """How often this domain was asked, further pages and repetitions included."""
+        asked = f"logins {self.asked['logins']}, searches {self.asked['searches']}"
+        return SourceIdentity(kind="requests", value=f"{self.target.address}: {asked}")
 
 
 class ForestReading:
@@ -101,6 +115,7 @@ class ForestReading:
                 yield SourceIdentity(kind="tls_certificate", value=f"sha256:{certificate}")
             source = LiveSource(port, self._promised, "domain" if number == 1 else f"domain{number}")
             yield from DomainReading(access, source, self._promises, self._listings).records()
+            yield access.requests()
         finally:
             with suppress(ReadError):
                 port.close()

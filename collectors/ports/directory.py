@@ -6,7 +6,6 @@ import hashlib
 import importlib.util
 import ssl
 import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
@@ -59,9 +58,6 @@ class DirectoryPort(Protocol):
 
     def certificate(self) -> str | None:
         """SHA-256 of the server's certificate in hex."""
-
-    def requests(self) -> str:
-        """How often was asked so far: logins and searches, each further page counted as one."""
 
     def close(self) -> None:
         """End the session."""
@@ -172,7 +168,6 @@ class _LdapPort:
         self._access = access
         self._connection = connection
         self._where = where
-        self._asked = Counter(binds=1)
         self._ahead: _Ahead | None = None
         seconds = access.target.timeout_seconds
         self._answers = Answers(lambda most: connection.socket.recv(most), seconds)
@@ -247,15 +242,11 @@ class _LdapPort:
                 paged_criticality=pages,
                 paged_cookie=question.cookie,
             )
-        self._asked["searches"] += 1
         return number
 
     def _read(self, number: int, question: _Question) -> Answer:
         with translated(self._where, f"searching {question.name}"):
             return self._answers.to(number)
-
-    def requests(self) -> str:
-        return ", ".join(f"{name}: {count}" for name, count in self._asked.items())
 
     def certificate(self) -> str | None:
         der = self._connection.server.tls.peer_certificate

@@ -19,11 +19,17 @@ from collectors.ports.directory import Entry
 from scanner.facts import (
     AccountExpiry,
     Activity,
+    Authenticators,
     Credentials,
     Device,
+    DirectoryDefence,
+    LogonRestriction,
+    MachineAccount,
     OperatingSystem,
+    PasswordPolicy,
     Placement,
     Privilege,
+    SignIn,
     Trusts,
     User,
 )
@@ -201,9 +207,11 @@ def test_one_login_five_searches_and_only_declared_attributes(
 
     monkeypatch.setattr(ldap3.Connection, "search", noting)
     monkeypatch.setattr(ldap3.Connection, "bind", binding)
-    _, access = ask()
+    records, access = ask()
 
     assert (len(binds), len(asked), access.log["login"]) == (1, 5, 1)
+    (told,) = [row.value for row in records if isinstance(row, SourceIdentity) and row.kind == "requests"]
+    assert told == f"{access.target.address}: logins 1, searches 5"
     names = {name for wanted in asked for name in wanted}
     assert names <= set(attributes.DECLARED)
     assert not {name.lower() for name in names} & {name.lower() for name in COLLECTOR.never_ask}
@@ -322,7 +330,126 @@ def test_start_tls_reads_the_same(ask: Callable[..., Any], seen: list[Record], d
         "tls_certificate",
         "domain_controller",
         "domain_sid",
+        "requests",
     ]
+
+
+# What binds accounts
+
+
+@pytest.fixture(scope="module")
+def bound(ask: Callable[..., Any]) -> list[Record]:
+    """What an ordinary account is shown where the directory itself is the way in."""
+    records: list[Record] = ask(entrance=True)[0]
+    return records
+
+
+def test_what_narrows_a_sign_in_is_read_from_the_account(bound: list[Record]) -> None:
+    rows = by_login(bound, LogonRestriction)
+    names = ("card", "roastable", "weak", "shielded", "delegate", "siloed", "not-admitted")
+
+    assert {name: restrictions(rows[name]) for name in names} == {
+        "card": {"smart_card_required": True},
+        "roastable": {"preauthentication": False},
+        "weak": {"weak_encryption": True},
+        "shielded": {"protected": True, "may_be_delegated": False},
+        "delegate": {"delegation": "protocol_transition"},
+        "siloed": {"silo": "tier0", "restriction": "enforced"},
+        "not-admitted": {"silo": "tier0"},
+    }
+    assert (rows["keyed"].key_credentials, rows["kerberoastable"].service_names) == (1, 1)
+    assert restrictions(rows["alice"]) == {}
+
+
+def restrictions(row: LogonRestriction) -> dict[str, object]:
+    """What differs from an account that nothing marks."""
+    plain = LogonRestriction(
+        asset=row.asset,
+        observed_at=row.observed_at,
+        smart_card_required=False,
+        key_credentials=0,
+        preauthentication=True,
+        protected=False,
+        delegation="none",
+        may_be_delegated=True,
+        silo="none",
+        restriction="none",
+        weak_encryption=False,
+        service_names=0,
+    )
+    return {name: getattr(row, name) for name in row.__struct_fields__ if getattr(row, name) != getattr(plain, name)}
+
+
+def test_the_rules_for_passwords_are_those_that_win(bound: list[Record]) -> None:
+    rows = by_login(bound, PasswordPolicy)
+    names = ("alice", "pso-shown", "pso-hidden", "empty", "carol", "Administrator")
+    found = {name: (rows[name].name, rows[name].min_length, rows[name].lockout_attempts) for name in names}
+
+    assert found == {
+        "alice": ("domain", 7, 5),
+        "pso-shown": ("shown", 14, 3),
+        "pso-hidden": ("hidden", None, None),  # it applies, and an ordinary account may not see what it demands
+        "empty": ("domain", 0, 5),
+        "carol": ("domain", 7, 5),
+        "Administrator": ("domain", 7, 0),
+    }
+    assert (rows["alice"].max_age_days, rows["carol"].max_age_days) == (42, 0)
+
+
+def test_an_administrator_is_shown_what_every_policy_demands(ask: Callable[..., Any]) -> None:
+    rows = by_login(ask("Administrator")[0], PasswordPolicy)
+
+    assert (rows["pso-hidden"].name, rows["pso-hidden"].min_length) == ("hidden", 20)
+
+
+def test_passwords_say_when_they_were_set_and_who_renews_them(bound: list[Record]) -> None:
+    rows = by_login(bound, Credentials)
+
+    assert rows["aged"].password_changed_at == datetime(2020, 1, 1, tzinfo=UTC)
+    assert rows["renew"].password_changed_at is None
+    assert (rows["empty"].password_required, rows["alice"].password_required) == (False, True)
+    assert (rows["gmsa1$"].password_managed, rows["alice"].password_managed) == (True, False)
+
+
+def test_marks_of_a_former_privilege_are_told_from_those_of_a_present_one(bound: list[Record]) -> None:
+    rows = by_login(bound, Privilege)
+
+    assert (rows["former"].residual, rows["former"].standing) == (True, False)
+    assert (rows["Administrator"].residual, rows["Administrator"].standing) == (False, True)
+    assert rows["krbtgt"].residual is False
+
+
+def test_the_directory_as_the_way_in_asks_for_what_it_asks_for(bound: list[Record]) -> None:
+    ways, methods = by_login(bound, SignIn), by_login(bound, Authenticators)
+
+    assert {name: (ways[name].mfa, ways[name].legacy_protocols) for name in ("card", "shielded", "alice")} == {
+        "card": ("enforced", "allowed"),
+        "shielded": ("not_required", "blocked"),
+        "alice": ("not_required", "allowed"),
+    }
+    assert [(one.method, one.usable) for one in methods["card"].methods or ()] == [
+        ("password", False),
+        ("smart_card", True),
+    ]
+
+
+def test_the_domain_and_its_computers_say_how_they_are_defended(bound: list[Record]) -> None:
+    (defence,) = [row for row in bound if isinstance(row, DirectoryDefence)]
+    names = {row.asset: row.host_name for row in bound if isinstance(row, Device)}
+    machines = {names[row.asset]: row for row in bound if isinstance(row, MachineAccount)}
+    systems = {names[row.asset]: row for row in bound if isinstance(row, OperatingSystem)}
+
+    assert (defence.functional_level, defence.forest_level, defence.machine_quota) == (7, 7, 10)
+    assert (defence.smart_card_secrets_renewed, defence.silos_enforced, defence.local_passwords) == (True, 1, "none")
+    assert defence.ticket_key_changed_at is not None
+    assert {name: row.delegation for name, row in machines.items()} == {
+        "dc1.corp.test": "unconstrained",
+        "SRV1": "unconstrained",
+        "ws1.corp.test": "none",
+    }
+    assert {row.local_password for row in machines.values()} == {"none"}
+    assert str(systems["ws1.corp.test"].supported_until) == "2026-11-10 23:59:59+00:00"
+    assert systems["SRV1"].supported_until is None  # it does not say its build
 
 
 # Logins and connections that fail
