@@ -156,6 +156,8 @@ def activity(view: View, domain: Domain, fact: str = "Activity") -> Activity:
 
 def _password(view: View, control: Seen[int]) -> Literal["expires", "never_expires"] | None:
     """Whether the password ages under the policy that really applies, fine-grained ones included."""
+    if _managed(view):
+        return "expires"  # the directory renews it, whatever the policies say
     if control.value is None:
         return None
     if control.value & NEVER_EXPIRES:

@@ -71,6 +71,13 @@ class Seed:
                 message[name] = ldb.MessageElement(value, ldb.FLAG_MOD_REPLACE, name)
             self.db.modify(message, controls=RELAX)
 
+    def mark(self, dn: str, flags: int) -> None:
+        """Set userAccountControl; under the relaxing control most flags are refused."""
+        message = ldb.Message(ldb.Dn(self.db, dn))
+        name = "userAccountControl"
+        message[name] = ldb.MessageElement(str(flags), ldb.FLAG_MOD_REPLACE, name)
+        self.db.modify(message)
+
     def group(self, name: str, *members: str) -> None:
         self.db.newgroup(name, groupou="OU=Groups")
         if members:
@@ -98,6 +105,62 @@ class Seed:
         message = ldb.Message(ldb.Dn(self.db, dn))
         message["sd"] = ldb.MessageElement(ndr_pack(changed), ldb.FLAG_MOD_REPLACE, "nTSecurityDescriptor")
         self.db.modify(message, controls=["sd_flags:1:4"])
+
+
+def bind(seed: Seed) -> None:
+    """What binds accounts: flags, settings for passwords, protected groups, silos, delegation, managed accounts."""
+    for name, flags in (("card", 0x40000), ("empty", 0x20), ("roastable", 0x400000), ("weak", 0x200000)):
+        seed.mark(seed.user(name), 0x200 | flags)
+    seed.user("shielded")
+    seed.group("shielded-ones", "shielded")
+    seed.join("Protected Users", "shielded-ones")
+    seed.user("kerberoastable", servicePrincipalName="http/one.corp.test")
+    seed.mark(seed.user("delegate", msDS_AllowedToDelegateTo="cifs/ws1.corp.test"), 0x1000200)
+    seed.mark(f"CN=SRV1,OU=Computers2,{BASE}", 0x1000 | 0x80000)
+    own = seed.user("keyed")
+    seed.change(own, msDS_KeyCredentialLink=f"B:8:00020000:{own}")
+    for name, length in (("shown", "14"), ("hidden", "20")):
+        user = seed.user(f"pso-{name}")
+        dn = f"CN={name},CN=Password Settings Container,CN=System,{BASE}"
+        seed.db.add(
+            {
+                "dn": dn,
+                "objectClass": "msDS-PasswordSettings",
+                "msDS-PasswordSettingsPrecedence": "10",
+                "msDS-PasswordReversibleEncryptionEnabled": "FALSE",
+                "msDS-PasswordHistoryLength": "12",
+                "msDS-PasswordComplexityEnabled": "TRUE",
+                "msDS-MinimumPasswordLength": length,
+                "msDS-MinimumPasswordAge": "0",
+                "msDS-MaximumPasswordAge": "-9223372036854775808",
+                "msDS-LockoutThreshold": "3",
+                "msDS-LockoutObservationWindow": "-18000000000",
+                "msDS-LockoutDuration": "-18000000000",
+                "msDS-PSOAppliesTo": user,
+            }
+        )
+    seed.deny(f"CN=shown,CN=Password Settings Container,CN=System,{BASE}", f"(A;;RPRC;;;{seed.sid('svc-scan')})")
+    siloed, outside = seed.user("siloed"), seed.user("not-admitted")
+    silo = f"CN=tier0,CN=AuthN Silos,CN=AuthN Policy Configuration,CN=Services,CN=Configuration,{BASE}"
+    seed.db.add(
+        {
+            "dn": silo,
+            "objectClass": "msDS-AuthNPolicySilo",
+            "msDS-AuthNPolicySiloEnforced": "TRUE",
+            "msDS-AuthNPolicySiloMembers": siloed,
+        }
+    )
+    for user in (siloed, outside):
+        seed.change(user, msDS_AssignedAuthNPolicySilo=silo)
+    seed.db.add(
+        {
+            "dn": f"CN=gmsa1,CN=Managed Service Accounts,{BASE}",
+            "objectClass": "msDS-GroupManagedServiceAccount",
+            "sAMAccountName": "gmsa1$",
+            "msDS-ManagedPasswordInterval": "30",
+            "userAccountControl": "4096",
+        }
+    )
 
 
 def main(folder: Path, password: str) -> None:
@@ -155,6 +218,7 @@ def main(folder: Path, password: str) -> None:
             },
             controls=RELAX,
         )
+    bind(seed)
     blind = seed.sid("svc-noattr")
     for number, attribute in enumerate(DENIED):
         dn = seed.user(f"hides-{number}", "OU=Denied", displayName=f"Hides {attribute}")

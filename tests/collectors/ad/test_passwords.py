@@ -124,7 +124,7 @@ def test_an_old_static_password_of_a_service_is_told_from_a_managed_one() -> Non
 
     assert (credentials["svc"].password_managed, credentials["gmsa$"].password_managed) == (False, True)
     assert credentials["svc"].password_changed_at == decode.filetime(b"132000000000000000")
-    assert credentials["svc"].password == "never_expires"
+    assert (credentials["svc"].password, credentials["gmsa$"].password) == ("never_expires", "expires")
 
 
 @pytest.mark.parametrize("changed", ["0", None])
