@@ -35,7 +35,7 @@ from scanner.model import (
 _REGIONAL = (*OF_SEGMENT, *OF_STORE, *OF_LOG, "Placement")
 QUERIES = (
     ("User", "IAM users: iam:GetAccountAuthorizationDetails, every page"),
-    ("Segment", "security groups: ec2:DescribeSecurityGroups, every page of every region"),
+    ("Segment", "security groups, subnets: ec2:DescribeSecurityGroups, ec2:DescribeSubnets, every page of every region"),
     ("DataStore", "S3 buckets and EBS volumes: s3:ListBuckets, ec2:DescribeVolumes, every page of every region"),
     ("LogSource", "trails: cloudtrail:DescribeTrails of every region"),
     ("Account", "the account that answers: sts:GetCallerIdentity"),

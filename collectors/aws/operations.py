@@ -129,8 +129,18 @@ INTERFACES = Source(
         page_out="NextToken",
         given={"MaxResults": 1000},
     ),
-    "which security groups are bound to anything, and which hosts share one",
-    ("SegmentPolicy.applied", "PeerIsolation.peers", "PeerIsolation.means", "Placement.addresses"),
+    "which security groups are bound to anything, and which hosts share one or a subnet",
+    (
+        "SegmentPolicy.applied",
+        "SegmentPolicy.default_action",
+        "SegmentPolicy.rules",
+        "PeerIsolation.peers",
+        "PeerIsolation.means",
+        "Microsegmentation.mode",
+        "Microsegmentation.final_action",
+        "Microsegmentation.unlabelled_workloads",
+        "Placement.addresses",
+    ),
 )
 VOLUMES = Source(
     Operation(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collectors.aws.source import Source
+from collectors.aws.source import OF_SEGMENT, Source
 from collectors.ports.aws import Operation
 
 ACCOUNT_BLOCK = Source(
@@ -63,6 +63,35 @@ SNAPSHOTS = Source(
     "copies of volumes: whether they are encrypted, and which of them everybody may restore",
     ("EncryptionAtRest.copies_encrypted", "StoreExposure.public"),
 )
+SUBNETS = Source(
+    Operation(
+        "ec2",
+        "DescribeSubnets",
+        lists=("Subnets",),
+        page_in="NextToken",
+        page_out="NextToken",
+        given={"MaxResults": 1000},
+    ),
+    "subnets, each a segment with a border of its own",
+    (*OF_SEGMENT, "Placement"),
+)
+NETWORK_ACLS = Source(
+    Operation(
+        "ec2",
+        "DescribeNetworkAcls",
+        lists=("NetworkAcls",),
+        page_in="NextToken",
+        page_out="NextToken",
+        given={"MaxResults": 1000},
+    ),
+    "what the border of a subnet lets in before any security group is asked",
+    (
+        "SegmentPolicy.rules",
+        "SegmentPolicy.default_action",
+        "Microsegmentation.mode",
+        "Microsegmentation.final_action",
+    ),
+)
 
 POSTURE: tuple[Source, ...] = (
     ACCOUNT_BLOCK,
@@ -72,4 +101,6 @@ POSTURE: tuple[Source, ...] = (
     BUCKET_OWNERSHIP,
     BUCKET_LIFECYCLE,
     SNAPSHOTS,
+    SUBNETS,
+    NETWORK_ACLS,
 )

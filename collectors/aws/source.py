@@ -9,7 +9,7 @@ from scanner.model import promised_facts
 
 OF_ACCOUNT = ("Account", "RootUser", "AccountAdministration")
 OF_USER = ("User", "Credentials", "Activity", "Authenticators", "Privilege")
-OF_SEGMENT = ("Segment", "SegmentPolicy", "PeerIsolation")
+OF_SEGMENT = ("Segment", "SegmentPolicy", "PeerIsolation", "Microsegmentation")
 OF_STORE = ("DataStore", "EncryptionAtRest", "StoreExposure", "Retention")
 OF_LOG = ("LogSource", "LogDelivery", "LogForwarding")
 _IN_PART = ("Retention.policy",)

@@ -141,6 +141,13 @@ def account() -> dict[str, Any]:
         f"describe-network-interfaces.{REGION}": {
             "NetworkInterfaces": [interface("eni-1", "10.0.0.5", "sg-2"), interface("eni-2", "10.0.0.6", "sg-2")]
         },
+        f"describe-subnets.{REGION}": {"Subnets": [subnet("subnet-1"), subnet("subnet-2")]},
+        f"describe-network-acls.{REGION}": {
+            "NetworkAcls": [
+                border(entry(100), subnets=["subnet-2"]),
+                border(entry(100, "6", ports=(443, 443)), entry(200, network="10.0.0.0/8"), subnets=["subnet-1"]),
+            ]
+        },
         f"describe-volumes.{REGION}": {
             "Volumes": [
                 {
@@ -229,10 +236,47 @@ def permit(
     }
 
 
-def interface(name: str, address: str, *groups: str) -> dict[str, Any]:
+def subnet(name: str, **changes: Any) -> dict[str, Any]:
+    """One subnet."""
+    return {"SubnetId": name, "VpcId": "vpc-1", "OwnerId": ACCOUNT, "CidrBlock": "10.0.0.0/24", "Tags": [], **changes}
+
+
+def entry(
+    number: int,
+    protocol: str = "-1",
+    *,
+    network: str = "0.0.0.0/0",
+    ports: tuple[int, int] | None = None,
+    action: str = "allow",
+    **more: Any,
+) -> dict[str, Any]:
+    """One entry of a network ACL for what comes in."""
+    return {
+        "RuleNumber": number,
+        "Protocol": protocol,
+        "RuleAction": action,
+        "Egress": False,
+        "Ipv6CidrBlock" if ":" in network else "CidrBlock": network,
+        **({} if ports is None else {"PortRange": {"From": ports[0], "To": ports[1]}}),
+        **more,
+    }
+
+
+def border(*entries: dict[str, Any], subnets: list[str]) -> dict[str, Any]:
+    """One network ACL with the entries that AWS adds to each, and what goes out left open."""
+    last = entry(32767, action="deny")
+    return {
+        "NetworkAclId": "acl-1",
+        "Entries": [*entries, last, {**entry(100), "Egress": True}],
+        "Associations": [{"SubnetId": one} for one in subnets],
+    }
+
+
+def interface(name: str, address: str, *groups: str, subnet: str = "subnet-1") -> dict[str, Any]:
     """One network interface."""
     return {
         "NetworkInterfaceId": name,
+        "SubnetId": subnet,
         "PrivateIpAddress": address,
         "PrivateIpAddresses": [{"PrivateIpAddress": address}],
         "Groups": [{"GroupId": one} for one in groups],
