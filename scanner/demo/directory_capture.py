@@ -11,10 +11,17 @@ from datetime import datetime
 
 from scanner.demo.directory import ADMINISTRATORS, PATRONS, UNSHOWN, Domain, DomainAccount, filetime
 
-ROOT = ("currentTime", "defaultNamingContext", "schemaNamingContext", "dnsHostName", "tokenGroups")
+ROOT = (
+    "currentTime", "defaultNamingContext", "schemaNamingContext", "configurationNamingContext", "dnsHostName",
+    "tokenGroups",
+)  # fmt: skip
 SCHEMA = (
     "objectClass", "lDAPDisplayName", "schemaIDGUID", "attributeSecurityGUID", "searchFlags", "possSuperiors",
-    "systemPossSuperiors",
+    "systemPossSuperiors", "nTSecurityDescriptor",
+)  # fmt: skip
+CONFIGURATION = (
+    "objectClass", "nCName", "dnsRoot", "systemFlags", "msDS-Behavior-Version", "msDS-AuthNPolicyEnforced",
+    "msDS-AuthNPolicySiloEnforced", "msDS-AuthNPolicySiloMembers", "nTSecurityDescriptor",
 )  # fmt: skip
 GROUP = ("objectClass", "objectSid", "sAMAccountName", "member", "memberOf", "nTSecurityDescriptor")
 OBJECT = (
@@ -25,7 +32,7 @@ OBJECT = (
 CLASSES = (
     "user", "inetOrgPerson", "computer", "group", "msDS-ManagedServiceAccount", "msDS-GroupManagedServiceAccount",
     "trustedDomain", "domainDNS", "organizationalUnit", "container", "builtinDomain", "lostAndFound",
-    "foreignSecurityPrincipal",
+    "foreignSecurityPrincipal", "crossRef", "crossRefContainer",
 )  # fmt: skip
 USERS = "Domain Users"
 RIDS = {ADMINISTRATORS: 512, USERS: 513}
@@ -69,7 +76,8 @@ def domain_captures(domain: Domain) -> dict[str, bytes]:
 
 
 def _lines(domain: Domain) -> Iterator[bytes]:
-    schema = f"CN=Schema,CN=Configuration,{domain.base}"
+    configuration = f"CN=Configuration,{domain.base}"
+    schema = f"CN=Schema,{configuration}"
     yield _requesting(ROOT)
     yield _record(
         "",
@@ -77,19 +85,31 @@ def _lines(domain: Domain) -> Iterator[bytes]:
             "currentTime": datetime.fromisoformat(domain.observed_at).strftime("%Y%m%d%H%M%S.0Z"),
             "defaultNamingContext": domain.base,
             "schemaNamingContext": schema,
+            "configurationNamingContext": configuration,
             "dnsHostName": f"dc1.{domain.dns}",
             "tokenGroups": [sid_bytes(sid) for sid in _EVERYBODY],
         },
     )
     yield _requesting(SCHEMA)
-    for name in sorted({*GROUP, *OBJECT, *CLASSES}):
+    for name in sorted({*CONFIGURATION, *GROUP, *OBJECT, *CLASSES}):
         kind = "classSchema" if name in CLASSES else "attributeSchema"
         given: Values = {"lDAPDisplayName": name, "schemaIDGUID": _guid(name), "searchFlags": "0"}
         yield _record(f"CN={name},{schema}", {"objectClass": ["top", kind], **given})
+    yield _requesting(CONFIGURATION)
+    yield from _forest(domain, f"CN=Partitions,{configuration}")
     yield _requesting(GROUP)
     yield from _groups(domain)
     yield _requesting(OBJECT)
     yield from _objects(domain)
+
+
+def _forest(domain: Domain, partitions: str) -> Iterator[bytes]:
+    """The list of the forest's domains: this one alone."""
+    shown = {"nTSecurityDescriptor": _descriptor(domain_sid(domain))}
+    listed: Values = {"nCName": domain.base, "dnsRoot": domain.dns, "systemFlags": "3"}
+    yield _record(partitions, {"objectClass": ["top", "crossRefContainer"], "msDS-Behavior-Version": "7", **shown})
+    name = domain.dns.partition(".")[0].upper()
+    yield _record(f"CN={name},{partitions}", {"objectClass": ["top", "crossRef"], **listed, **shown})
 
 
 def _groups(domain: Domain) -> Iterator[bytes]:

@@ -125,6 +125,8 @@ def test_every_listing_of_the_captures_is_whole(target: str, estate: Estate, rec
 
 def test_the_captures_were_asked_for_all_that_the_collector_asks(estate: Estate) -> None:
     promised = promised_facts(estate.targets["ad-corp"].promises or ())
+    assert set(attributes.ROOT) <= set(directory_capture.ROOT)
+    assert set(attributes.CONFIGURATION) <= set(directory_capture.CONFIGURATION)
     assert set(attributes.of_objects(promised)) <= set(directory_capture.OBJECT)
     assert set(attributes.of_groups(promised)) <= set(directory_capture.GROUP)
 
