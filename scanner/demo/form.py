@@ -19,6 +19,7 @@ SAYS: Mapping[str, Mapping[str, frozenset[str] | None]] = {
         "Activity": None,
         "AccountExpiry": None,
         "Trusts": None,
+        # Where no membership is timed, a directory calls every one of them permanent: that is left to who grants them.
         "Privilege": frozenset({"privileged", "residual"}),
         "Directory": frozenset({"name"}),
     },
