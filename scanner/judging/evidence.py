@@ -31,6 +31,8 @@ ROWS = 122_880
 """Rows of a file whose keys are hashed at once: a row group, so that others need not be read."""
 MEMORY = "640MB"
 """What the engine may hold in memory; the process needs some more."""
+FEW_ROWS = 100_000
+"""Evidence of no more rows is judged in one thread, without memory kept for the next query: that saves no time then."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,9 @@ class Evidence:
         self.by_source: dict[str, list[ReadTarget]] = {}
         for target in self.targets:
             self.by_source.setdefault(target.source, []).append(target)
+        if sum(sum(target.facts.values()) for target in self.targets) <= FEW_ROWS:
+            connection.execute("SET threads = 1")
+            connection.execute("SET allocator_bulk_deallocation_flush_threshold = '0MB'")
         self._keys: dict[Path, Keys] = {}
         self._relations: dict[tuple[str, str], str | None] = {}
         self.duplicated: set[tuple[str, str]] = set()
