@@ -12,6 +12,7 @@ SERVER = {"category": "server", "external": False, "host_name": "srv-1"}
 SEGMENT = {"name": "sg-1", "zone": "production"}
 RULE: dict[str, Any] = {"name": "443", "any_source": False, "any_service": False}
 BORDER = {"applied": True, "default_action": "deny", "rules": [RULE]}
+BOUNDARY = {"mode": "enforce", "final_action": "deny", "unlabelled_workloads": 0}
 ARRIVING = {"ever_arrived": True, "last_arrived": ago(days=0.1), "carries": ["who", "what", "when", "result"]}
 IDENTITY = {"pillar": "identity", "name": "trail (management events)"}
 DATA = {"pillar": "data", "name": "trail (data events)"}
@@ -135,18 +136,41 @@ MACHINES = (
     ),
     Situation(
         item="3-2",
-        says="Groups that name each other are called microsegmentation; no boundary by label was seen.",
+        says="Boundaries are drawn in software, and the last rule of this one lets everything by.",
+        said={"aws": {"Segment": SEGMENT, "Microsegmentation": BOUNDARY | {"final_action": "allow"}}},
+        judged={"3-2/microsegmented": FAIL},
+        mended={"aws": {"Microsegmentation": {"final_action": "deny"}}},
+    ),
+    Situation(
+        item="3-2",
+        says="Three workloads wear nothing but the default, which nobody wrote for them.",
+        said={"aws": {"Segment": SEGMENT, "Microsegmentation": BOUNDARY | {"unlabelled_workloads": 3}}},
+        judged={"3-2/microsegmented": FAIL},
+        mended={"aws": {"Microsegmentation": {"unlabelled_workloads": 0}}},
+    ),
+    Situation(
+        item="3-2",
+        says="A network made by software is called one whose boundaries are: nothing stands around the workloads.",
+        said={"aws": {"Segment": SEGMENT, "SegmentPolicy": BORDER, "Microsegmentation": BOUNDARY | {"mode": "none"}}},
+        judged={"3-2/microsegmented": FAIL},
+        mended={"aws": {"Microsegmentation": {"mode": "enforce"}}},
+    ),
+    Situation(
+        item="3-2",
+        says="The groups enforce, and the controller above them says that it only watches.",
         said={
-            "aws": {
-                "Segment": SEGMENT,
-                "SegmentPolicy": BORDER,
-                "PeerIsolation": {"peers": "isolated", "means": "group_rules"},
-            }
+            "aws": {"Segment": SEGMENT, "Microsegmentation": BOUNDARY},
+            "fabric": {"Microsegmentation": BOUNDARY | {"mode": "monitor"}},
         },
         judged={"3-2/microsegmented": UNKNOWN},
-        mended={
-            "fabric": {"Microsegmentation": {"mode": "enforce", "final_action": "deny", "unlabelled_workloads": 0}}
-        },
+        mended={"fabric": {"Microsegmentation": {"mode": "enforce"}}},
+    ),
+    Situation(
+        item="3-2",
+        says="Which workloads stand inside could not be read, and none without a label was counted.",
+        said={"aws": {"Segment": SEGMENT, "Microsegmentation": BOUNDARY | {"unlabelled_workloads": None}}},
+        judged={"3-2/microsegmented": UNKNOWN},
+        mended={"aws": {"Microsegmentation": {"unlabelled_workloads": 0}}},
     ),
     Situation(
         item="1-6",
