@@ -308,7 +308,7 @@ def _way(target: Target, access: Access, address: Address) -> dict[str, Any]:
     bind = str(target.options.get("bind", "simple"))
     if bind == "kerberos":
         if importlib.util.find_spec("gssapi") is None:
-            raise Unsupported("bind 'kerberos' needs the Python package gssapi; install it, or use bind 'simple'")
+            raise Unsupported("bind 'kerberos' needs the Python package gssapi: pip install 'ztgrade[kerberos]'")
         name = str(target.options.get("server_name") or address.host)
         return {"authentication": ldap3.SASL, "sasl_mechanism": ldap3.KERBEROS, "sasl_credentials": (name,)}
     if bind not in {"simple", "ntlm"}:

@@ -85,12 +85,12 @@ class Realm:
         self._run("none", "samba-tool", "domain", "exportkeytab", str(path), principal, "-s", str(configuration))
         return path
 
-    def read(self, cache: str, *given: str, clock: str = "", kdc: str = "") -> list[Any]:
+    def read(self, cache: str, *given: str, clock: str = "", kdc: str = "", scheme: str = "ldaps") -> list[Any]:
         """What the collector yields in a process of its own; ``clock`` shifts the time of that process."""
         environment = self.environment(cache, kdc)
         if clock:
             environment |= {"LD_PRELOAD": str(_shifter()), "FAKETIME": clock}
-        command = [sys.executable, "-m", "tests.lab.kerberos", f"ldaps://{self.domain.address}"]
+        command = [sys.executable, "-m", "tests.lab.kerberos", f"{scheme}://{self.domain.address}"]
         done = subprocess.run(
             [*command, str(self.domain.ca_file), *given],
             cwd=ROOT,

@@ -287,8 +287,9 @@ def test_the_table_of_failures_is_the_accepted_one(seen: dict[str, Seen]) -> Non
     assert TABLE.read_text("utf-8").splitlines() == lines
 
 
-def test_a_ticket_shows_the_same_as_a_password(ways: Ways) -> None:
-    by_ticket = fresh(ways, name="same")
+@pytest.mark.parametrize("scheme", ["ldaps", "ldap"])
+def test_a_ticket_shows_the_same_as_a_password(ways: Ways, scheme: str) -> None:
+    by_ticket = fresh(ways, name="same", scheme=scheme)
 
     assert [row for row in by_ticket if row[0] == "User"]
     assert in_order(by_ticket) == in_order(ways.read())
@@ -296,6 +297,12 @@ def test_a_ticket_shows_the_same_as_a_password(ways: Ways) -> None:
 
 def in_order(rows: list[Any]) -> list[str]:
     return sorted(json.dumps(row) for row in rows)
+
+
+def test_channel_binding_is_demanded_after_start_tls_too(ways: Ways) -> None:
+    became, said = outcome(fresh(ways, "--unbound", name="looser", scheme="ldap"))
+
+    assert (became, "channel binding" in said) == ("denied", True)
 
 
 def test_a_service_gets_its_ticket_from_a_keytab(ways: Ways) -> None:
