@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from scanner.collecting.pacing import TRIES, CredentialLedger, Halted, Login, Pace, Stop, wait_for, waits
+from scanner.collecting.pacing import TRIES, CredentialLedger, Halted, Login, Pace, Spacing, Stop, wait_for, waits
 from scanner.collecting.progress import Progress
 from scanner.collecting.redaction import Redactor
 from scanner.errors import LoginRefused, SecretUnavailable, Throttled
@@ -43,6 +43,7 @@ class TargetAccess:
         self._ledger_name = ledger_name if ledger_name is not None else f"target {target.name}"
         self._restraint = restraint
         self._jitter = restraint.pace.random(target.name)
+        self._spacing = Spacing()
         self._lock = threading.RLock()
         self._depth = 0
         self._login: Login | None = None
@@ -95,15 +96,23 @@ class TargetAccess:
     def call(self, attempt: Callable[[], ResultT]) -> ResultT:
         """Make one call, again after a wait where the source asks to slow down, up to the target's time.
 
-        The first call with a credential is guarded like a login, for it may well be one.
+        The calls after it then keep a distance, too. The first call with a credential is guarded like a login, for it
+        may well be one.
         """
         with self._lock:
             own_waits = waits(self._jitter)
+            if self._spacing.seconds and not self._depth:
+                self._heed_all()
+                left = self.deadline - self._restraint.pace.elapsed()
+                self._restraint.pace.sleep(self._restraint.stop.event, max(0.0, min(self._spacing.seconds, left)))
             for tries in range(1, TRIES + 1):
                 self._heed_all()
                 try:
-                    return self._attempt(attempt, guarded=not self._proven)
+                    result = self._attempt(attempt, guarded=not self._proven)
+                    self._spacing.answered()
+                    return result
                 except Throttled as error:
+                    self._spacing.throttled()
                     seconds = wait_for(next(own_waits), error.retry_after)
                     if tries == TRIES or self._restraint.pace.elapsed() + seconds > self.deadline:
                         raise

@@ -21,6 +21,10 @@ TRIES = 6
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
 """Longest wait of our own choosing; a source may ask for a longer one."""
+FIRST_SPACE_SECONDS = 0.1
+LONGEST_SPACE_SECONDS = 2.0
+CLOSER = 0.95
+"""What each answer leaves of the space between calls."""
 
 
 class Halted(BaseException):
@@ -74,6 +78,24 @@ def wait_for(own: float, asked: float | None) -> float:
     if asked is None or not isinstance(asked, (int, float)) or not math.isfinite(asked):
         return own
     return max(own, float(asked))
+
+
+class Spacing:
+    """How far apart the calls of one target are: not at all until it asks to slow down, then less with each answer.
+
+    Repeating the one call that was throttled is not enough: the next would be throttled as well.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def throttled(self) -> None:
+        """Double the space, to a limit."""
+        self.seconds = min(max(self.seconds * 2, FIRST_SPACE_SECONDS), LONGEST_SPACE_SECONDS)
+
+    def answered(self) -> None:
+        """Draw closer, and together in the end."""
+        self.seconds = self.seconds * CLOSER if self.seconds > FIRST_SPACE_SECONDS / 10 else 0.0
 
 
 class CredentialLedger:

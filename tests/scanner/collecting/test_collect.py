@@ -495,6 +495,49 @@ def test_a_throttled_call_is_made_again_after_growing_waits(house: House) -> Non
     assert asked >= 30
 
 
+def test_calls_after_a_throttled_one_keep_a_distance_that_shrinks_with_each_answer(house: House) -> None:
+    answers = iter([None, Throttled("slow"), Throttled("slow"), *[None] * 100])
+
+    def attempt() -> None:
+        answer = next(answers)
+        if answer is not None:
+            raise answer
+
+    def read(access: Access) -> Iterator[Record]:
+        for _ in range(101):
+            access.call(attempt)
+        yield from healthy(access)
+
+    (collection,) = house.collect({"a": read})
+
+    waits, spaces = house.time.waits[:2], house.time.waits[2:]
+    assert collection.meta.gaps == 0
+    assert spaces == sorted(spaces, reverse=True)
+    assert spaces[0] == pytest.approx(0.2, rel=0.1)
+    assert 10 < len(spaces) < 99, "in the end there is no distance any more"
+    assert sum(spaces) < 5 < sum(waits) + 5
+
+
+def test_a_target_that_throttles_costs_no_more_than_its_time(house: House) -> None:
+    tries = 0
+
+    def attempt() -> None:
+        nonlocal tries
+        tries += 1
+        if tries % 3 == 0:
+            raise Throttled("slow")
+
+    def read(access: Access) -> Iterator[Record]:
+        while True:
+            access.call(attempt)
+            yield user()
+
+    house.collect({"*": read}, [target("a", timeout_seconds=30)])
+
+    assert house.summary("a").state is not ReadState.READ
+    assert 20 < sum(house.time.waits) <= 30.001
+
+
 def test_endless_throttling_becomes_a_gap_within_the_time_of_the_target(house: House) -> None:
     tries = 0
 
