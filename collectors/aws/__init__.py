@@ -35,7 +35,7 @@ from scanner.model import (
 _REGIONAL = (*OF_SEGMENT, *OF_STORE, *OF_LOG, "Placement")
 QUERIES = (
     ("User", "IAM users: iam:GetAccountAuthorizationDetails, every page"),
-    ("Segment", "security groups, subnets: ec2:DescribeSecurityGroups, ec2:DescribeSubnets, every page of every region"),
+    ("Segment", "security groups, subnets: ec2:DescribeSecurityGroups, ec2:DescribeSubnets, all pages of all regions"),
     ("DataStore", "S3 buckets and EBS volumes: s3:ListBuckets, ec2:DescribeVolumes, every page of every region"),
     ("LogSource", "trails: cloudtrail:DescribeTrails of every region"),
     ("Account", "the account that answers: sts:GetCallerIdentity"),
@@ -138,7 +138,7 @@ def _records(look: Look) -> Iterator[Record]:
     yield SourceIdentity(kind="aws_account", value=look.account)
     yield SourceIdentity(kind="aws_caller", value=text(caller, "Arn"))
     report: CredentialReport | None = None
-    if look.wants("User", "Credentials", "Activity", "Authenticators", "RootUser"):
+    if look.wants("User", "Credentials", "Activity", "Authenticators", "SignIn", "PasswordPolicy", "RootUser"):
         for found in identity.report_of(look):
             if isinstance(found, CredentialReport):
                 report = found

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from collectors.aws.credential_report import CredentialReport
+from collectors.aws.credential_report import TRACKED_SINCE, CredentialReport
 from collectors.aws.look import Look, text
-from collectors.aws.operations import ALIASES, SUMMARY, VIRTUAL_DEVICES
+from collectors.aws.operations import ALIASES, REPORT, SUMMARY, VIRTUAL_DEVICES
 from scanner.errors import Malformed, ReadError
 from scanner.facts import Account, Placement, RootUser
 from scanner.model import GapWhy, Record
@@ -44,6 +44,10 @@ def read(look: Look, report: CredentialReport | None) -> Iterator[Record]:
 
 def _root(look: Look, report: CredentialReport | None) -> Iterator[Record]:
     row = report.root if report is not None else None
+    if report is not None and row is None:
+        for name in ("ever_used", "last_used"):
+            detail = "the credential report does not name it"
+            yield from look.gap("RootUser", GapWhy.UNSEEN, detail, asset=look.home, field=name)
     mfa: Any = None
     keys: int | None = None
     try:
@@ -86,8 +90,20 @@ def _root(look: Look, report: CredentialReport | None) -> Iterator[Record]:
         detail = "the account summary and the credential report differ on the second factor"
         yield from look.gap("RootUser", GapWhy.CONFLICT, detail, asset=look.home, field="mfa")
         mfa = None
-    told_at = look.begun if keys is None or report is None else min(look.begun, report.made_at)
-    yield from look.saw(RootUser(asset=look.home, observed_at=told_at, mfa=mfa, access_keys=keys))
+    ever, last = None, None
+    if row is not None:
+        try:
+            ever, last = row.ever_used
+            if ever is None:
+                detail = f"no use is noted, and the account is older than the notes ({TRACKED_SINCE.date()})"
+                yield from look.gap("RootUser", GapWhy.UNSEEN, detail, asset=look.home, field="ever_used")
+                yield from look.gap("RootUser", GapWhy.UNSEEN, detail, asset=look.home, field="last_used")
+        except Malformed as error:
+            yield from look.lost(REPORT, error, asset=look.home, only="account")
+    told_at = look.begun if row is None or report is None else min(look.begun, report.made_at)
+    yield from look.saw(
+        RootUser(asset=look.home, observed_at=told_at, mfa=mfa, access_keys=keys, ever_used=ever, last_used=last)
+    )
 
 
 def _of_root(look: Look, device: Any) -> bool:

@@ -66,6 +66,20 @@ class ReportRow:
         return max(dates, default=None)
 
     @property
+    def ever_used(self) -> tuple[bool | None, datetime | None]:
+        """Whether and when it was last used; None where nothing is noted of an account older than the notes.
+
+        Raises Malformed where the report does not speak of its use.
+        """
+        if self.cells.get("password_last_used") in {None, "", "not_supported"}:
+            raise Malformed("the report does not speak of the use of the password")
+        last = self.last_used
+        if last is not None:
+            return True, last
+        made_at = self.moment("user_creation_time")
+        return (False, None) if made_at is not None and made_at >= TRACKED_SINCE else (None, None)
+
+    @property
     def usable(self) -> bool | None:
         """Whether the password, a key or a certificate lets the user in; None where the report does not say of one."""
         columns = ("password_enabled", "access_key_1_active", "access_key_2_active", "cert_1_active", "cert_2_active")

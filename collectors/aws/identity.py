@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from collectors.aws import role_trusts, sign_in
 from collectors.aws.credential_report import TRACKED_SINCE, CredentialReport, ReportRow, parse
 from collectors.aws.look import Look, instant, items, tag_list, tags_of, text
 from collectors.aws.operations import (
@@ -91,7 +92,7 @@ def report_of(look: Look) -> Iterator[Record | CredentialReport]:
 
 def read(look: Look, report: CredentialReport | None) -> Iterator[Record]:
     """Users, what they can do and with what they sign in, and who can do everything."""
-    if not look.wants(*OF_USER, "AccountAdministration", "Placement"):
+    if not look.wants(*OF_USER, "AccountAdministration", "RoleTrusts", "Placement"):
         return
     try:
         details = look.ask(DETAILS)
@@ -106,14 +107,22 @@ def read(look: Look, report: CredentialReport | None) -> Iterator[Record]:
     except ReadError as error:
         yield from look.lost(SERVICE_CREDENTIALS, error)
     alone: bool | None = None
+    organization: str | None = None
     try:
-        alone = look.find(ORGANIZATION) is None
+        answer = look.find(ORGANIZATION)
+        alone, organization = answer is None, role_trusts.organization_of(answer)
         if not alone:
             detail = "policies of the organization bind users too, and were not read"
             yield from look.gap("Credentials", GapWhy.UNSUPPORTED, detail, field="access_keys_need_mfa")
     except ReadError as error:
         yield from look.lost(ORGANIZATION, error)
-    yield from _unsaid(look)
+    yield from look.unsaid("User", "external", "IAM does not say to whom the holder of a user belongs")
+    rules: sign_in.Rules | None = None
+    for found in sign_in.rules_of(look):
+        if isinstance(found, sign_in.Rules):
+            rules = found
+        else:
+            yield found
     for holder in details["UserDetailList"]:
         try:
             name, arn, user_id = text(holder, "UserName"), text(holder, "Arn"), text(holder, "UserId")
@@ -125,7 +134,7 @@ def read(look: Look, report: CredentialReport | None) -> Iterator[Record]:
         asset = look.key("user", user_id)
         row = report.rows.get(arn) if report is not None else None
         if report is not None and row is None:
-            for fact in ("Credentials", "Activity", "Authenticators"):
+            for fact in ("Credentials", "Activity", "Authenticators", "SignIn", "PasswordPolicy"):
                 yield from look.gap(fact, GapWhy.UNSEEN, "the credential report does not name the user", asset=asset)
             yield from look.gap("User", GapWhy.UNSEEN, "not in the credential report", asset=asset, field="enabled")
         told_at = look.begun if report is None or row is None else min(look.begun, report.made_at)
@@ -149,14 +158,9 @@ def read(look: Look, report: CredentialReport | None) -> Iterator[Record]:
             yield from _credentials(look, asset, row, report.made_at, can, alone)
             yield from _activity(look, asset, row, report.made_at, made_at)
             yield from _authenticators(look, asset, name, row, report.made_at)
+            yield from sign_in.read(look, asset, row, report.made_at, rules)
     yield from _administration(look, details, principals)
-
-
-def _unsaid(look: Look) -> Iterator[Record]:
-    yield from look.unsaid("User", "external", "IAM does not say to whom the holder of a user belongs")
-    yield from look.unsaid("Privilege", "daily_work", "IAM does not say for what else the account is used")
-    for name in ("eligible", "activation", "activation_hours"):
-        yield from look.unsaid("Privilege", name, "IAM users hold what their policies say; IAM knows no activation")
+    yield from role_trusts.read(look, details, organization)
 
 
 def _principals(details: Answer) -> Principals:
@@ -223,7 +227,15 @@ def _privilege(look: Look, asset: str, arn: str, can: Power, principals: Princip
         if value is None:
             detail = "the policies neither give it plainly nor rule it out, or one of them could not be read"
             yield from look.gap("Privilege", GapWhy.UNSEEN, detail, asset=asset, field=name)
-    yield from look.saw(Privilege(asset=asset, observed_at=look.begun, privileged=privileged, standing=standing))
+    yield from look.saw(
+        Privilege(
+            asset=asset,
+            observed_at=look.begun,
+            privileged=privileged,
+            standing=standing,
+            residual=False,  # IAM keeps no mark of what was once held
+        )
+    )
 
 
 def _credentials(
@@ -245,10 +257,18 @@ def _credentials(
         oldest = row.oldest_key
     except Malformed:
         oldest = None
+    changed: datetime | None = None
+    try:
+        changed = row.moment("password_last_changed") if password != "none" else None
+    except Malformed:
+        changed = None
     need = can.keys_need_second_factor or (can.keys_need_second_factor if alone else None)
     for name, value in (("password", password), ("access_keys", keys)):
         if value is None:
             yield from look.gap("Credentials", GapWhy.MALFORMED, "the report does not say", asset=asset, field=name)
+    if password != "none" and changed is None:
+        detail = "the report gives no date"
+        yield from look.gap("Credentials", GapWhy.MALFORMED, detail, asset=asset, field="password_changed_at")
     if keys != 0 and oldest is None:
         detail = "the report gives no date"
         yield from look.gap("Credentials", GapWhy.MALFORMED, detail, asset=asset, field="oldest_access_key")
@@ -263,6 +283,9 @@ def _credentials(
             access_keys=keys,
             access_keys_need_mfa=need,
             oldest_access_key=oldest,
+            password_required=True,  # IAM takes no empty password
+            password_managed=False,
+            password_changed_at=changed,
         )
     )
 

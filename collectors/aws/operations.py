@@ -19,6 +19,17 @@ CALLER = Source(
     "says which account answers; every key begins with it",
     tuple(sorted(PROMISED)),
 )
+_REPORTED = (
+    "User.enabled",
+    "Credentials",
+    "Activity",
+    "Authenticators",
+    "SignIn",
+    "PasswordPolicy",
+    "RootUser.access_keys",
+    "RootUser.ever_used",
+    "RootUser.last_used",
+)
 DETAILS = Source(
     Operation(
         "iam",
@@ -30,18 +41,18 @@ DETAILS = Source(
         given={"MaxItems": 1000},
     ),
     "all users, groups, roles and policies in a few pages",
-    (*OF_USER, "AccountAdministration", "Placement"),
+    (*OF_USER, "AccountAdministration", "RoleTrusts", "Placement"),
 )
 REPORT_START = Source(
     Operation("iam", "GenerateCredentialReport"),
     "has AWS write the credential report",
-    ("User.enabled", "Credentials", "Activity", "Authenticators", "RootUser.access_keys"),
+    _REPORTED,
     implied=True,
 )
 REPORT = Source(
     Operation("iam", "GetCredentialReport"),
     "passwords, keys, second factors and last use of every user in one answer",
-    ("User.enabled", "Credentials", "Activity", "Authenticators", "RootUser.access_keys"),
+    _REPORTED,
 )
 SUMMARY = Source(
     Operation("iam", "GetAccountSummary"),
@@ -100,8 +111,8 @@ ALIASES = Source(
 )
 ORGANIZATION = Source(
     Operation("organizations", "DescribeOrganization", none=frozenset({"AWSOrganizationsNotInUseException"})),
-    "whether policies of an organization may bind users beyond what the account shows",
-    ("Credentials.access_keys_need_mfa",),
+    "whether policies of an organization may bind users beyond what the account shows, and which is its own",
+    ("Credentials.access_keys_need_mfa", "RoleTrusts.trusts"),
 )
 REGIONS = Source(
     Operation("ec2", "DescribeRegions", lists=("Regions",), given={"AllRegions": True}),

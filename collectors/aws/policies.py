@@ -31,6 +31,7 @@ _OWN = frozenset(
     }
 )
 """What users do to their own credentials, and so may do before they have a second factor."""
+_TIMES = frozenset({"aws:currenttime", "aws:epochtime", "aws:tokenissuetime"})
 _OWN_NAME = "${aws:username}"
 
 
@@ -121,14 +122,20 @@ def power(held: Iterable[Statement], *, whole: bool) -> Power:
     def settled(present: bool, absent: bool = True) -> bool | None:
         return True if present else (False if whole and absent else None)
 
-    unconditional = any(not statement.conditions for statement in privileged)
+    lasting = any(not _ends(statement) for statement in privileged)
     return Power(
         full=settled(bool(full)),
         unconditional=settled(any(not statement.conditions for statement in full)),
         privileged=settled(bool(privileged), harmless),
-        standing=True if unconditional else (False if whole and harmless and not privileged else None),
+        standing=True if lasting else (False if whole and harmless and not privileged else None),
         keys_need_second_factor=settled(refused),
     )
+
+
+def _ends(statement: Statement) -> bool:
+    """Whether a condition on the time may end it."""
+    asked = [one for one in statement.conditions.values() if isinstance(one, Mapping)]
+    return any(str(key).lower() in _TIMES for one in asked for key in one) or len(asked) < len(statement.conditions)
 
 
 def statement(given: Mapping[str, Any]) -> Statement:

@@ -92,6 +92,24 @@ NETWORK_ACLS = Source(
         "Microsegmentation.final_action",
     ),
 )
+PASSWORD_POLICY = Source(
+    Operation("iam", "GetAccountPasswordPolicy", none=frozenset({"NoSuchEntity"})),
+    "rules for passwords; without any, those that AWS documents as its own",
+    ("PasswordPolicy",),
+)
+ROLES = Source(
+    Operation(
+        "iam",
+        "ListRoles",
+        lists=("Roles",),
+        page_in="Marker",
+        page_out="Marker",
+        more="IsTruncated",
+        given={"MaxItems": 1000},
+    ),
+    "the longest session of each role, which the listing of everything leaves out",
+    ("RoleTrusts.trusts",),
+)
 
 POSTURE: tuple[Source, ...] = (
     ACCOUNT_BLOCK,
@@ -103,4 +121,6 @@ POSTURE: tuple[Source, ...] = (
     SNAPSHOTS,
     SUBNETS,
     NETWORK_ACLS,
+    PASSWORD_POLICY,
+    ROLES,
 )

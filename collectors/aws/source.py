@@ -7,12 +7,19 @@ from dataclasses import dataclass
 from collectors.ports.aws import Operation
 from scanner.model import promised_facts
 
-OF_ACCOUNT = ("Account", "RootUser", "AccountAdministration")
-OF_USER = ("User", "Credentials", "Activity", "Authenticators", "Privilege")
+OF_ACCOUNT = ("Account", "RootUser", "AccountAdministration", "RoleTrusts")
+OF_USER = ("User", "Credentials", "Activity", "Authenticators", "Privilege", "SignIn", "PasswordPolicy")
 OF_SEGMENT = ("Segment", "SegmentPolicy", "PeerIsolation", "Microsegmentation")
 OF_STORE = ("DataStore", "EncryptionAtRest", "StoreExposure", "Retention")
 OF_LOG = ("LogSource", "LogDelivery", "LogForwarding")
-_IN_PART = ("Retention.policy",)
+_IN_PART = (
+    "Privilege.privileged",
+    "Privilege.standing",
+    "Privilege.residual",
+    "SignIn.mfa",
+    "SignIn.excluded",
+    "Retention.policy",
+)
 """Of these facts AWS never says the other fields; they are left to other sources."""
 
 PROMISED = frozenset((*OF_ACCOUNT, *OF_USER, *OF_SEGMENT, *OF_STORE, *OF_LOG, "Placement"))

@@ -130,7 +130,7 @@ def wrongs(before: Iterable[Record], after: Iterable[Record]) -> list[str]:
             was, now = getattr(row, field), getattr(other, field)
             if now == was:
                 continue
-            if now is not None:
+            if now is not None and not _lesser(was, now):
                 found.append(f"{fact}.{field} of {asset} turned from {was!r} to {now!r}")
             elif not named(fact, asset, field):
                 found.append(f"{fact}.{field} of {asset} was lost without a word")
@@ -139,6 +139,18 @@ def wrongs(before: Iterable[Record], after: Iterable[Record]) -> list[str]:
         if isinstance(one, Census) and one.complete and one.digest != whole[one.fact]:
             found.append(f"the listing of {one.fact} is called whole, and is not")
     return found
+
+
+def _lesser(was: Any, now: Any) -> bool:
+    """Whether two lists of structs are the same but for fields that are no longer known."""
+    if not isinstance(was, list) or not isinstance(now, list) or len(was) != len(now):
+        return False
+    pairs = [
+        (getattr(one, name), getattr(other, name))
+        for one, other in zip(was, now, strict=True)
+        for name in (one.__struct_fields__ if isinstance(one, msgspec.Struct) else ())
+    ]
+    return bool(pairs) and all(then == there or there is None for then, there in pairs)
 
 
 def names_loss(records: Iterable[Record], permission: str) -> bool:

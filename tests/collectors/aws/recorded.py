@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scanner.model import Target
-from tests.collectors.aws.lab import ACCOUNT, BLOCKS_NEW, EVERYTHING, NEEDS_SECOND_FACTOR, only_with_tls
+from tests.collectors.aws.lab import ACCOUNT, BLOCKS_NEW, EVERYTHING, NEEDS_SECOND_FACTOR, TRUST, only_with_tls
 
 REGION = "ap-northeast-1"
 KEY = "1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -78,6 +78,18 @@ def person(name: str, **changes: Any) -> dict[str, Any]:
     }
 
 
+def role(name: str, trust: Any = TRUST, **changes: Any) -> dict[str, Any]:
+    """One entry of RoleDetailList."""
+    return {
+        "RoleName": name,
+        "Arn": f"arn:aws:iam::{ACCOUNT}:role/{name}",
+        "AssumeRolePolicyDocument": trust,
+        "RolePolicyList": [],
+        "AttachedManagedPolicies": [],
+        **changes,
+    }
+
+
 def line(name: str, **cells: str) -> dict[str, str]:
     """One row of the credential report."""
     return {"user": name, "arn": f"arn:aws:iam::{ACCOUNT}:user/{name}", **cells}
@@ -104,7 +116,7 @@ def account() -> dict[str, Any]:
                     "GroupPolicyList": [{"PolicyName": "all", "PolicyDocument": EVERYTHING}],
                 }
             ],
-            "RoleDetailList": [],
+            "RoleDetailList": [role("operator")],
             "Policies": [],
             "IsTruncated": False,
         },
@@ -119,6 +131,19 @@ def account() -> dict[str, Any]:
             line("robot", access_key_1_active="true", access_key_1_last_rotated="2026-10-01T00:00:00+00:00"),
         ),
         "get-account-summary": {"SummaryMap": {"AccountMFAEnabled": 1, "AccountAccessKeysPresent": 0}},
+        "get-account-password-policy": {
+            "PasswordPolicy": {
+                "MinimumPasswordLength": 14,
+                "RequireSymbols": True,
+                "RequireNumbers": True,
+                "RequireUppercaseCharacters": True,
+                "RequireLowercaseCharacters": True,
+                "AllowUsersToChangePassword": True,
+                "ExpirePasswords": True,
+                "MaxPasswordAge": 90,
+            }
+        },
+        "list-roles": {"Roles": [{**role("operator"), "MaxSessionDuration": 7200}]},
         "list-virtual-mfa-devices": {"VirtualMFADevices": []},
         "list-mfa-devices.chang": {
             "MFADevices": [{"UserName": "chang", "SerialNumber": f"arn:aws:iam::{ACCOUNT}:u2f/user/chang/k-1"}]

@@ -22,13 +22,17 @@ from scanner.facts import (
     EncryptionAtRest,
     LogDelivery,
     LogSource,
+    Microsegmentation,
+    PasswordPolicy,
     PeerIsolation,
     Placement,
     Privilege,
     Retention,
+    RoleTrusts,
     RootUser,
     Segment,
     SegmentPolicy,
+    SignIn,
     StoreExposure,
     User,
 )
@@ -107,6 +111,43 @@ def test_users_are_seen_with_their_power_and_their_factors(whole: Scan) -> None:
     assert (root.mfa, root.access_keys) == ("none", 0)
     administration = whole.of(AccountAdministration)[0]
     assert (administration.full_administrators, administration.unconditional_grants) == (1, 1)
+
+
+def test_ways_in_are_seen_with_their_rules_and_their_roles(whole: Scan) -> None:
+    by_login = {one.asset: one.login for one in whole.of(User)}
+    root = whole.of(RootUser)[0]
+    (trust,) = whole.of(RoleTrusts)[0].trusts
+
+    assert {by_login[one.asset]: one.mfa for one in whole.of(SignIn)} == {
+        "chang": "enforced",
+        "lin": "not_required",
+        "backup": "no_password",
+        "unused": "no_password",
+        "guarded": "no_password",
+    }
+    assert {by_login[one.asset]: one.name for one in whole.of(PasswordPolicy)} == {
+        "chang": "aws-default",
+        "lin": "aws-default",
+    }
+    assert (root.ever_used, root.last_used) == (False, None)
+    assert (trust.role, trust.principal, trust.demands_external_id, trust.demands_mfa, trust.session_hours) == (
+        "operator",
+        "same_account",
+        True,
+        False,
+        1,
+    )
+
+
+def test_subnets_are_segments_by_their_acl_and_the_groups_inside(whole: Scan) -> None:
+    held = [one for one in whole.of(SegmentPolicy) if "us-east-1/subnet-" in one.asset]
+    inner = next(one for one in held if any(rule.name.startswith("sg-") for rule in one.rules))
+
+    assert len(held) == 6
+    assert (inner.default_action, [rule.any_service for rule in inner.rules]) == ("deny", [False])
+    assert {one.default_action for one in held if one is not inner} == {"allow"}
+    assert whole.of(PeerIsolation, inner.asset)[0].peers == "restricted"
+    assert whole.of(Microsegmentation, inner.asset)[0].unlabelled_workloads == 0
 
 
 def test_security_groups_are_segments(whole: Scan) -> None:

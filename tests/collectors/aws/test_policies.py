@@ -30,7 +30,7 @@ def test_every_action_on_everything_is_full_power(action: Any) -> None:
 def test_full_power_under_a_condition_is_no_unconditional_grant() -> None:
     found = weighed(allowed("*", Condition={"Bool": {"aws:MultiFactorAuthPresent": "true"}}))
 
-    assert (found.full, found.unconditional, found.privileged, found.standing) == (True, False, True, None)
+    assert (found.full, found.unconditional, found.privileged, found.standing) == (True, False, True, True)
 
 
 def test_everything_but_a_few_is_full_power_unless_iam_is_kept_out() -> None:
