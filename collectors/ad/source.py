@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -145,26 +146,49 @@ def _counted(entry: Entry) -> Entry:
 
 
 def captured_domains(access: Access, folder: Path) -> list[CapturedSource]:
-    """The domains whose records stand in a folder, one for each server that describes itself there."""
-    found: dict[bytes, Entry] = {}
-    for entry in CapturedSource(access, folder, Entry("")).roots():
-        found.setdefault(entry.first("defaultnamingcontext") or b"", entry)
-    if not found:
+    """The domains whose records stand in a folder, one for each server that describes itself there.
+
+    One pass keeps everything but the objects, of which there may be many; another gives those, domain by domain.
+    """
+    roots: dict[bytes, Entry] = {}
+    kept: list[Entry] = []
+    kinds = {name.encode("ascii") for name in _GROUPS}
+    for entry in _recorded(access, folder):
+        if not entry.dn:
+            roots.setdefault(entry.first("defaultnamingcontext") or b"", entry)
+        elif ",cn=configuration," in f",{decode.folded(entry.dn)}" or kinds.intersection(
+            entry.values.get("objectclass", ())
+        ):
+            kept.append(entry)
+    if not roots:
         raise Malformed(f"{folder}: no record with an empty dn, which says whose domain and what time it is")
-    return [CapturedSource(access, folder, root) for root in found.values()]
+    return [CapturedSource(access, folder, root, kept) for root in roots.values()]
+
+
+def _recorded(access: Access, folder: Path) -> Iterator[Entry]:
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".ldif")
+        for path in paths:
+            with access.call(lambda path=path: path.open("rb")) as stream:  # type: ignore[misc]
+                yield from ldif.entries(stream, path.name)
+    except PermissionError as error:
+        raise AccessDenied(f"{error.filename}: {error.strerror}") from error
+    except OSError as error:
+        raise Unreachable(f"{error.filename or folder}: {error.strerror}") from error
 
 
 class CapturedSource:
-    """Reads ``*.ldif`` of a directory; every question goes through the files once more."""
+    """One domain in ``*.ldif`` of a directory; each question is asked once, and what was given is given up."""
 
-    def __init__(self, access: Access, folder: Path, root: Entry) -> None:
+    def __init__(self, access: Access, folder: Path, root: Entry, kept: Iterable[Entry]) -> None:
         self._access = access
         self._folder = folder
         self._root = root
-
-    def roots(self) -> Iterator[Entry]:
-        """Every record with an empty name."""
-        return self._entries(lambda entry: not entry.dn)
+        base = (root.first("defaultnamingcontext") or b"").decode("utf-8", "replace")
+        self._configuration: deque[Entry] = deque()
+        self._groups: deque[Entry] = deque()
+        for entry in kept:
+            (self._groups if decode.within(entry.dn, base) else self._configuration).append(entry)
 
     def root(self) -> Entry:
         """The record with an empty name that speaks of this domain."""
@@ -172,39 +196,27 @@ class CapturedSource:
 
     def schema(self, base: str) -> Iterator[Entry]:
         """Records below the schema."""
-        return self._entries(lambda entry: bool(base) and decode.under(entry.dn, base))
+        return (entry for entry in self._configuration if base and decode.under(entry.dn, base))
 
     def configuration(self, base: str) -> Iterator[Entry]:
         """Records below the configuration, those of the schema left out."""
         schema = f"CN=Schema,{base}"
-        return self._entries(
-            lambda entry: bool(base) and decode.under(entry.dn, base) and not decode.under(entry.dn, schema)
-        )
+        while self._configuration:
+            entry = self._configuration.popleft()
+            if base and decode.under(entry.dn, base) and not decode.under(entry.dn, schema):
+                yield entry
 
     def groups(self, base: str) -> Iterator[Entry]:
         """Records of groups and foreign principals of the domain, of the domain itself and its password settings."""
-        kinds = {name.encode("ascii") for name in _GROUPS}
-        return self._entries(
-            lambda entry: decode.within(entry.dn, base) and bool(kinds & set(entry.values.get("objectclass", ())))
-        )
+        while self._groups:
+            entry = self._groups.popleft()
+            if decode.within(entry.dn, base):
+                yield entry
 
     def objects(self, base: str) -> Iterator[Entry]:
         """Every record of the domain; one object may have several."""
-        return self._entries(lambda entry: decode.within(entry.dn, base))
+        return (entry for entry in _recorded(self._access, self._folder) if decode.within(entry.dn, base))
 
     def captures(self) -> Iterator[Capture]:
         """Nothing: what is read here was kept before."""
         yield from ()
-
-    def _entries(self, wanted: Callable[[Entry], bool]) -> Iterator[Entry]:
-        try:
-            paths = sorted(path for path in self._folder.iterdir() if path.suffix.lower() == ".ldif")
-            for path in paths:
-                with self._access.call(lambda path=path: path.open("rb")) as stream:  # type: ignore[misc]
-                    for entry in ldif.entries(stream, path.name):
-                        if wanted(entry):
-                            yield entry
-        except PermissionError as error:
-            raise AccessDenied(f"{error.filename}: {error.strerror}") from error
-        except OSError as error:
-            raise Unreachable(f"{error.filename or self._folder}: {error.strerror}") from error

@@ -31,7 +31,7 @@ _KRBTGT = 502
 _OF_GROUPS = ("Privilege.privileged", "Privilege.standing", "LogonRestriction.protected")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Account:
     """What is kept of an account until every descriptor has been weighed."""
 
