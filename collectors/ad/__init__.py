@@ -1,4 +1,4 @@
-"""Collector ``ad``: one domain of Active Directory over LDAP, or the LDIF of an earlier reading."""
+"""Collector ``ad``: domains of Active Directory over LDAP, or the LDIF of an earlier reading."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from scanner.model import (
 )
 
 _NAMES = tuple(sorted(FACTS))
+_OF_DOMAIN = tuple(name for name in attributes.of_groups(attributes.SETTINGS) if name not in attributes.GROUP)
 _ENTRANCE = frozenset({"SignIn", "Authenticators"})
 _IN_PART = frozenset({"Directory.name", "Privilege.privileged", "Privilege.standing", "Privilege.residual"})
 PROMISED = (FACTS - {"Directory", "Privilege"} - _ENTRANCE) | _IN_PART
@@ -27,7 +28,7 @@ PROMISED = (FACTS - {"Directory", "Privilege"} - _ENTRANCE) | _IN_PART
 
 
 class AdCollector:
-    """Reads users, computers, groups, trusts and settings of one domain; secrets are never asked for.
+    """Reads users, computers, groups, trusts and settings of a domain or more; secrets are never asked for.
 
     Absence counts only where the right to read is shown: the DACL of the object is weighed against the token of our own
     session. Options: those of ``collectors.ports.directory.connect``; ``external_units``, ``service_units``,
@@ -60,11 +61,27 @@ class AdCollector:
         Permission(
             name="Read Property on member of every group",
             why="nested groups are worked out from both ends of a membership",
-            facts=("Placement", "Privilege"),
+            facts=("Placement", "Privilege", "LogonRestriction"),
         ),
         Permission(
-            name="Read Property on the definitions in the schema",
-            why="an entry of a DACL names attributes by GUIDs that only the schema explains",
+            name="Read Property on the domain itself: " + ", ".join(_OF_DOMAIN),
+            why="what the domain demands of passwords, and which defences it has switched on, stands there",
+            facts=("PasswordPolicy", "LogonRestriction", "SignIn", "DirectoryDefence"),
+        ),
+        Permission(
+            name="List Contents on the Password Settings Container, Read Property on what stands in it",
+            why="an ordinary account sees which settings win and not what they demand, which then stays unknown",
+            facts=("PasswordPolicy",),
+        ),
+        Permission(
+            name="List Contents and Read Property on Partitions and AuthN Policy Configuration of the configuration",
+            why="the domains of the forest, its authentication policies and silos stand there",
+            facts=("DirectoryDefence", "LogonRestriction"),
+        ),
+        Permission(
+            name="List Contents on the schema, Read Property on the definitions in it",
+            why="an entry of a DACL names attributes by GUIDs that only the schema explains, and what the whole schema "
+            "lacks no object has",
             facts=_NAMES,
         ),
     )
