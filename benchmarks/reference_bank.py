@@ -20,14 +20,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from measured import run
 
 from scanner import registry
 from scanner.collecting.collect import collect
-from scanner.demo import bank
+from scanner.demo.bank import write_form
 from scanner.demo.description import Description, read_description
+from scanner.demo.form import supplied_form
 from scanner.institution.estate import load_estate
 from scanner.sealed.store import Store
 
@@ -68,8 +68,8 @@ def grown(share: float) -> Description:
 
 def write(folder: Path, share: float) -> None:
     """Write captures, estate, registers and keys."""
-    with patch.object(bank, "read_description", lambda: grown(share)):
-        bank.write(folder / "bank")
+    description = grown(share)
+    write_form(folder / "bank", description, supplied_form(description))
 
 
 def read(folder: Path) -> None:
