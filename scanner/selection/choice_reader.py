@@ -7,18 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scanner.errors import Problem, nearest
-from scanner.institution.csv_source import read_rows
 from scanner.institution.toml_source import Table
 from scanner.model import Scene
 from scanner.selection.funnel import Choice, Override
-from scanner.selection.inventory import (
-    COLUMNS,
-    IMPACT_FACTORS,
-    RISK_FACTORS,
-    TAX_ID_DIGITS,
-    SystemRecord,
-    records_of,
-)
+from scanner.selection.inventory import IMPACT_FACTORS, RISK_FACTORS, TAX_ID_DIGITS, SystemRecord, read_records
 from scanner.selection.priority import Measure, Method
 from scanner.selection.scene_rule import SceneRules
 
@@ -45,8 +37,7 @@ def read_candidates(
     content = pull(table, "inventory", text) if text else None
     records: tuple[SystemRecord, ...] = ()
     if content is not None:
-        file = str(folder / text)
-        records = records_of(file, read_rows(file, content, COLUMNS[:1], COLUMNS[1:], problems), problems)
+        records = read_records(str(folder / text), content, problems)
     tax_id = table.expect_str("tax_id")
     if tax_id and not (tax_id.isascii() and tax_id.isdigit() and len(tax_id) == TAX_ID_DIGITS):
         table.problem("tax_id", f"{tax_id!r} is no tax identification number of {TAX_ID_DIGITS} digits")

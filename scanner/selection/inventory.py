@@ -10,6 +10,7 @@ from typing import Any
 from scanner.errors import ConfigurationError, Problem, nearest
 from scanner.institution.csv_source import read_rows
 from scanner.institution.toml_source import is_name
+from scanner.institution.workbook import is_workbook, read_sheet
 from scanner.model import ServiceModel
 
 LAYERS = ("directory", "network", "os", "database", "application")
@@ -141,10 +142,23 @@ COLUMNS = ("system", *_CELLS)
 def read_inventory(file: str, content: bytes) -> tuple[SystemRecord, ...]:
     """Systems in the order of the file; raises ConfigurationError that names every cell that is wrong."""
     problems: list[Problem] = []
-    rows = list(read_rows(file, content, ("system",), tuple(_CELLS), problems))
-    records = records_of(file, rows, problems)
+    records = read_records(file, content, problems)
     if problems:
         raise ConfigurationError(problems)
+    return records
+
+
+def read_records(file: str, content: bytes, problems: list[Problem]) -> tuple[SystemRecord, ...]:
+    """The same from CSV, or from the first sheet of a workbook; what is wrong is added to ``problems``."""
+    if not is_workbook(content):
+        return records_of(file, read_rows(file, content, ("system",), tuple(_CELLS), problems), problems)
+    rows = {row.line: row for row in read_sheet(file, content, ("system",), tuple(_CELLS), problems)}
+    wrong: list[Problem] = []
+    records = records_of(file, [(line, row.cells) for line, row in rows.items()], wrong)
+    problems += [
+        Problem(file, None, rows[each.line or 0].place(each.key), f"{each.key}: {each.message}", each.hint)
+        for each in wrong
+    ]
     return records
 
 
