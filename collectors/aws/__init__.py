@@ -57,7 +57,8 @@ class AwsCollector:
 
     Options: ``home_region``, ``regions`` (a list; what it leaves out stays open), ``assume_role`` and ``external_id``,
     ``organization_role`` (name of a role in every account, assumed in one after the other),
-    ``category_tag``, ``zone_tag``, ``sensitive_tag`` (names of tags), ``captured_at`` (of a recording).
+    ``category_tag``, ``zone_tag``, ``sensitive_tag`` (names of tags), ``captured_at`` (of a recording),
+    ``other_stores`` and ``other_logs`` (``"none"``: the institution says that services not read hold none).
     """
 
     name = "aws"

@@ -6,8 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from collectors.aws.key_policies import apart
 from collectors.aws.look import Look, text
 from collectors.aws.operations import KEY, KEY_ALIASES, KEY_ROTATION, KEYS
+from collectors.aws.posture_operations import KEY_POLICY
+from collectors.aws.resource_policies import grants
 from collectors.aws.source import Source
 from scanner.errors import Malformed, ReadError
 from scanner.model import GapWhy, Record
@@ -20,6 +23,12 @@ class KeyState:
     holder: Literal["provider_default", "institution"] | None
     rotation: Literal["never", "scheduled"] | None
     losses: tuple[tuple[Source, ReadError], ...] = ()
+    own_apart: bool | None = None
+
+    @property
+    def apart(self) -> bool | None:
+        """Whether the key is kept apart from the data; AWS gives its own to whoever may read what it encrypts."""
+        return False if self.holder == "provider_default" else self.own_apart
 
 
 class KeyRing:
@@ -90,19 +99,30 @@ class KeyRing:
         holder: Any = "institution" if manager == "CUSTOMER" else "provider_default"
         if manager == "AWS":
             return KeyState(holder, None)
+        lost: list[tuple[Source, ReadError]] = []
+        kept: bool | None = None
+        rotation: Any = None
+        try:
+            kept = apart(grants(text(self._look.ask(KEY_POLICY, region, KeyId=name), "Policy")), self._look.account)
+        except ReadError as error:
+            lost.append((KEY_POLICY, error))
         try:
             renewed = self._look.ask(KEY_ROTATION, region, KeyId=name).get("KeyRotationEnabled")
             if not isinstance(renewed, bool):
                 raise Malformed("the answer does not say whether the key is renewed")
+            rotation = "scheduled" if renewed else "never"
         except ReadError as error:
-            return KeyState(holder, None, ((KEY_ROTATION, error),))
-        return KeyState(holder, "scheduled" if renewed else "never")
+            lost.append((KEY_ROTATION, error))
+        return KeyState(holder, rotation, tuple(lost), kept)
 
 
 def losses(look: Look, state: KeyState, asset: str, region: str) -> Iterator[Record]:
     """Gaps of one store for what could not be read of its key."""
     for source, error in state.losses:
         yield from look.lost(source, error, asset=asset, region=region)
+    if state.holder == "institution" and state.apart is None:
+        detail = "the policy of the key neither keeps it apart plainly nor leaves it to the account"
+        yield from look.gap("EncryptionAtRest", GapWhy.UNSEEN, detail, asset=asset, field="key_apart")
     if state.holder == "provider_default":
         detail = "AWS renews its own keys on a schedule of its own, which is not read"
         yield from look.gap("EncryptionAtRest", GapWhy.UNSUPPORTED, detail, asset=asset, field="rotation")

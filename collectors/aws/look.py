@@ -40,6 +40,10 @@ class Settings:
     category_tag: str | None = None
     zone_tag: str | None = None
     sensitive_tag: str | None = None
+    other_stores: str | None = None
+    """``none``: the institution says that no service but S3 and EBS holds data."""
+    other_logs: str | None = None
+    """``none``: the institution says that no service but CloudTrail keeps logs."""
     organization_role: str | None = None
     """Name of the role by which every account of the organization is read; empty where the option is of no use."""
 
@@ -62,6 +66,8 @@ class Settings:
             category_tag=text("category_tag"),
             zone_tag=text("zone_tag"),
             sensitive_tag=text("sensitive_tag"),
+            other_stores=text("other_stores"),
+            other_logs=text("other_logs"),
             organization_role=role,
         )
 

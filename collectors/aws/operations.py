@@ -198,20 +198,21 @@ BUCKET_TAGS = Source(
     "tags, by which systems select their buckets",
     ("Placement.tags", "DataStore.sensitive"),
 )
+_OF_KEY = ("EncryptionAtRest.key_holder", "EncryptionAtRest.rotation", "EncryptionAtRest.key_apart")
 KEYS = Source(
     Operation("kms", "ListKeys", lists=("Keys",), page_in="Marker", page_out="NextMarker", more="Truncated"),
     "the keys of the account, to tell them from those of others",
-    ("EncryptionAtRest.key_holder", "EncryptionAtRest.rotation"),
+    _OF_KEY,
 )
 KEY_ALIASES = Source(
     Operation("kms", "ListAliases", lists=("Aliases",), page_in="Marker", page_out="NextMarker", more="Truncated"),
     "which key a name stands for",
-    ("EncryptionAtRest.key_holder", "EncryptionAtRest.rotation"),
+    _OF_KEY,
 )
 KEY = Source(
     Operation("kms", "DescribeKey"),
     "who manages a key",
-    ("EncryptionAtRest.key_holder", "EncryptionAtRest.rotation"),
+    _OF_KEY,
 )
 KEY_ROTATION = Source(
     Operation("kms", "GetKeyRotationStatus"), "whether a key is renewed by itself", ("EncryptionAtRest.rotation",)

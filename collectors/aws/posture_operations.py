@@ -110,6 +110,11 @@ ROLES = Source(
     "the longest session of each role, which the listing of everything leaves out",
     ("RoleTrusts.trusts",),
 )
+KEY_POLICY = Source(
+    Operation("kms", "GetKeyPolicy", given={"PolicyName": "default"}),
+    "whether a key of the institution is kept apart from those who run the account",
+    ("EncryptionAtRest.key_apart",),
+)
 
 POSTURE: tuple[Source, ...] = (
     ACCOUNT_BLOCK,
@@ -123,4 +128,5 @@ POSTURE: tuple[Source, ...] = (
     NETWORK_ACLS,
     PASSWORD_POLICY,
     ROLES,
+    KEY_POLICY,
 )

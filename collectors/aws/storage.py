@@ -31,13 +31,13 @@ def read(look: Look) -> Iterator[Record]:
     """Data stores of S3 and EBS; the listing stays open, for other services hold data too."""
     if not look.wants(*OF_STORE, "Placement"):
         return
-    detail = "databases, file systems and archives of other services (RDS, DynamoDB, EFS, Redshift, FSx) are not read"
-    yield from look.gap("DataStore", GapWhy.UNSUPPORTED, detail)
-    for name, why in (
-        ("key_apart", "who may use a key is not weighed against who runs the store"),
-        ("copies_encrypted", "exports and backups of buckets are not read"),
-    ):
-        yield from look.unsaid("EncryptionAtRest", name, why)
+    if look.settings.other_stores != "none":
+        detail = (
+            "databases, file systems and archives of other services (RDS, DynamoDB, EFS, Redshift, FSx) are not read; "
+            'the target\'s option other_stores = "none" says that there are none'
+        )
+        yield from look.gap("DataStore", GapWhy.UNSUPPORTED, detail)
+    yield from look.unsaid("EncryptionAtRest", "copies_encrypted", "exports and backups of buckets are not read")
     yield from look.unsaid("DataStore", "category", "a block volume is no database, bucket, file share or service")
     ring = KeyRing(look)
     yield from _buckets(look, ring)
@@ -106,7 +106,14 @@ def _bucket(look: Look, ring: KeyRing, name: str, made_at: datetime, region: obj
         layer = None
     yield from losses(look, state, asset, region or "")
     yield from look.saw(
-        EncryptionAtRest(asset=asset, observed_at=look.begun, layer=layer, key_holder=holder, rotation=state.rotation)
+        EncryptionAtRest(
+            asset=asset,
+            observed_at=look.begun,
+            layer=layer,
+            key_holder=holder,
+            rotation=state.rotation,
+            key_apart=False if holder == "none" else state.apart,
+        )
     )
 
 
@@ -170,6 +177,7 @@ def _volumes(look: Look, ring: KeyRing, region: str) -> Iterator[Record]:
                 layer="disk" if encrypted else "none",
                 key_holder=holder,
                 rotation=state.rotation,
+                key_apart=False if holder == "none" else state.apart,
                 copies_encrypted=None if copies is None else copies.encrypted.get(name),
             ),
             StoreExposure(

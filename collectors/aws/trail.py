@@ -30,8 +30,12 @@ def read(look: Look) -> Iterator[Record]:
     """Streams of every trail; the listing stays open, for other services keep logs too."""
     if not look.wants(*OF_LOG, "Placement"):
         return
-    detail = "streams of other services (flow logs, event data stores, load balancers) are not read"
-    yield from look.gap("LogSource", GapWhy.UNSUPPORTED, detail)
+    if look.settings.other_logs != "none":
+        detail = (
+            "streams of other services (flow logs, event data stores, load balancers) are not read; "
+            'the target\'s option other_logs = "none" says that there are none'
+        )
+        yield from look.gap("LogSource", GapWhy.UNSUPPORTED, detail)
     yield from look.unsaid("LogForwarding", "encrypted", "AWS does not say how it carries events to the bucket")
     trails: dict[str, tuple[Mapping[str, Any], str]] = {}
     for region in look.regions:

@@ -14,6 +14,23 @@ from tests.collectors.aws.lab import ACCOUNT, BLOCKS_NEW, EVERYTHING, NEEDS_SECO
 REGION = "ap-northeast-1"
 KEY = "1234abcd-12ab-34cd-56ef-1234567890ab"
 CAPTURED_AT = "2026-11-20T01:00:00Z"
+KEPT_APART = {
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/key-officers"},
+            "Action": ["kms:Describe*", "kms:Put*", "kms:Enable*", "kms:Disable*", "kms:ScheduleKeyDeletion"],
+            "Resource": "*",
+        },
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/ledger"},
+            "Action": ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
+            "Resource": "*",
+        },
+    ]
+}
+"""The policy of a key that some rule and others use."""
 TRAIL = f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/whole"
 COLUMNS = (
     "user",
@@ -213,6 +230,7 @@ def account() -> dict[str, Any]:
         f"list-keys.{REGION}": {"Keys": [{"KeyId": KEY, "KeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{KEY}"}]},
         f"list-aliases.{REGION}": {"Aliases": [{"AliasName": "alias/data", "TargetKeyId": KEY}]},
         f"describe-key.{REGION}.{KEY}": {"KeyMetadata": {"KeyId": KEY, "KeyManager": "CUSTOMER"}},
+        f"get-key-policy.{REGION}.{KEY}": {"Policy": json.dumps(KEPT_APART)},
         f"get-key-rotation-status.{REGION}.{KEY}": {"KeyRotationEnabled": True},
         f"describe-trails.{REGION}": {
             "trailList": [

@@ -188,6 +188,7 @@ def test_stores_are_seen_with_the_keys_that_hold_them(whole: Scan) -> None:
     ledger, plain, named = (whole.of(EncryptionAtRest, f":::{name}")[0] for name in ("ledger", "plain", "named-key"))
 
     assert (ledger.layer, ledger.key_holder, ledger.rotation) == ("store", "institution", "scheduled")
+    assert ledger.key_apart is False  # its policy leaves it to whoever gives out rights in the account
     assert (named.layer, named.key_holder, named.rotation) == ("store", "institution", "scheduled")
     assert (plain.layer, plain.key_holder) == ("none", "none")
     assert whole.of(DataStore, ":::ledger")[0].sensitive is True
