@@ -503,7 +503,7 @@ def test_a_server_that_falls_silent_mid_page_is_unreachable_in_time(
     ask: Callable[..., Any], domain: DomainController
 ) -> None:
     with cutting(domain.address, 250_000, stall=True) as address:
-        records, _ = ask(address=address, seconds=1)
+        records, _ = ask(address=address, seconds=4)
 
     assert closed(records) == set()
     gaps = [row for row in records if isinstance(row, Gap) and row.asset is None and row.field is None]

@@ -180,7 +180,7 @@ CASES: dict[str, tuple[Callable[[Ways], list[Any]], str]] = {
     "nobody listens": (lambda ways: ways.read(address=f"ldaps://{ways.domain.address}:9"), "svc-scan"),
     "nobody answers (black hole)": (swallowed, "svc-scan"),
     "connection cut in the middle of a page": (lambda ways: ways.cut(), "svc-scan"),
-    "silence in the middle of a page": (lambda ways: ways.cut(stall=True, seconds=1), "svc-scan"),
+    "silence in the middle of a page": (lambda ways: ways.cut(stall=True, seconds=4), "svc-scan"),
     "server ends the session (notice of disconnection)": (
         lambda ways: ways.answered(lambda search, _: farewell() if search >= LATER else None),
         "svc-scan",
