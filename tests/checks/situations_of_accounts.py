@@ -74,6 +74,13 @@ ACCOUNTS = (
     ),
     Situation(
         item="1-7",
+        says="The password of a service expires by policy, and nobody has changed it for two years.",
+        said={"ad": {"User": SERVICE, "Credentials": SECRET | {"password_changed_at": ago(days=730)}}},
+        judged={"1-7/service-secrets-fresh": FAIL},
+        mended={"ad": {"Credentials": {"password_changed_at": ago(days=30)}}},
+    ),
+    Situation(
+        item="1-7",
         says="A service runs under what looks like the account of a person: nobody named the unit it lies in.",
         said={
             "ad": {
@@ -110,6 +117,16 @@ ACCOUNTS = (
         said={"ad": {"User": PERSON, "Privilege": {"privileged": None, "standing": None, "residual": None}}},
         judged={"1-7/no-residual-privilege": UNKNOWN},
         mended={"ad": {"Privilege": {"privileged": True, "standing": True, "residual": False}}},
+    ),
+    Situation(
+        item="every",
+        says="The policy is enforced for all, and the group that is exempt from it holds the administrators.",
+        said={
+            "ad": {"User": PERSON, "Privilege": ADMINISTRATOR},
+            "idp": {"SignIn": {"mfa": "enforced", "excluded": True}},
+        },
+        judged={"1-1/mfa-enforced": FAIL},
+        mended={"idp": {"SignIn": {"excluded": False}}},
     ),
     Situation(
         item="every",
