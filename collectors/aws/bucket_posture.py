@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,6 @@ from scanner.model import GapWhy, Record
 
 _GROUPS = "http://acs.amazonaws.com/groups/"
 _EVERYBODY = frozenset({f"{_GROUPS}global/AllUsers", f"{_GROUPS}global/AuthenticatedUsers"})
-_NOBODY = frozenset({f"{_GROUPS}s3/LogDelivery"})
 _OPENING = frozenset({"READ", "WRITE", "WRITE_ACP", "FULL_CONTROL"})
 _CONTENT = (
     "s3:abortmultipartupload",
@@ -108,27 +107,29 @@ def _exposure(look: Look, asset: str, name: str, region: str, around: Block) -> 
             yield from look.gap("StoreExposure", GapWhy.UNSEEN, detail, asset=asset, field="public")
     except ReadError as error:
         yield from look.lost(BUCKET_POLICY, error, asset=asset)
-    by_list: bool | None = None
-    if block.lists is not True:
-        try:
-            by_list = opened_by_list(look.ask(BUCKET_ACL, region, Bucket=name))
-            if by_list is None:
-                detail = "the access list lets in a group that is not known"
-                yield from look.gap("StoreExposure", GapWhy.UNSEEN, detail, asset=asset, field="public")
-        except ReadError as error:
-            yield from look.lost(BUCKET_ACL, error, asset=asset)
-        if by_list is False and every(by_policy, negated(block.policies)) is not True:
-            by_list = None
-            try:
-                answer = look.find(BUCKET_OWNERSHIP, region, Bucket=name)
-                by_list = False if answer is not None and _lists_are_off(answer) else None
-                if by_list is None:
-                    detail = "access lists of single objects count here, and are not read"
-                    yield from look.gap("StoreExposure", GapWhy.UNSEEN, detail, asset=asset, field="public")
-            except ReadError as error:
-                yield from look.lost(BUCKET_OWNERSHIP, error, asset=asset)
+    by_list: bool | None = False
+    if block.lists is not True and every(by_policy, negated(block.policies)) is not True:
+        by_list = yield from _lists(look, asset, name, region)
     public = some(every(by_list, negated(block.lists)), every(by_policy, negated(block.policies)))
     yield from look.saw(StoreExposure(asset=asset, observed_at=look.begun, public=public, clear_transport=clear))
+
+
+def _lists(look: Look, asset: str, name: str, region: str) -> Generator[Record, None, bool | None]:
+    """Whether access lists open the bucket or what is in it; those of single objects are not read."""
+    try:
+        answer = look.find(BUCKET_OWNERSHIP, region, Bucket=name)
+        if answer is not None and _lists_are_off(answer):
+            return False
+    except ReadError as error:
+        yield from look.lost(BUCKET_OWNERSHIP, error, asset=asset)
+    try:
+        if opened_by_list(look.ask(BUCKET_ACL, region, Bucket=name)):
+            return True
+    except ReadError as error:
+        yield from look.lost(BUCKET_ACL, error, asset=asset)
+    detail = "access lists of single objects count here, and are not read"
+    yield from look.gap("StoreExposure", GapWhy.UNSEEN, detail, asset=asset, field="public")
+    return None
 
 
 def _retention(look: Look, asset: str, name: str, region: str) -> Iterator[Record]:
@@ -199,20 +200,16 @@ def _without_tls(operator: str, key: str, values: list[str]) -> bool:
     return operator in {"bool", "boolifexists"} and key == "aws:securetransport" and refused
 
 
-def opened_by_list(answer: Answer) -> bool | None:
-    """Whether an access list lets everybody in, or everybody with an account of AWS; raises Malformed."""
-    opening: bool | None = False
+def opened_by_list(answer: Answer) -> bool:
+    """Whether an access list plainly lets everybody in, or everybody with an account of AWS; raises Malformed."""
+    opening = False
     for grant in items(answer, "Grants"):
         grantee = grant.get("Grantee")
         if not isinstance(grantee, Mapping):
             raise Malformed("an access list has a grant to nobody")
         kind, right = text(grantee, "Type"), text(grant, "Permission")
         if kind == "Group":
-            group = text(grantee, "URI")
-            if group in _EVERYBODY:
-                opening = some(opening, right in _OPENING)
-            elif group not in _NOBODY:
-                opening = some(opening, None)
+            opening = opening or (text(grantee, "URI") in _EVERYBODY and right in _OPENING)
     return opening
 
 

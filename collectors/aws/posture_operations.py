@@ -32,12 +32,12 @@ BUCKET_POLICY = Source(
 )
 BUCKET_ACL = Source(
     Operation("s3", "GetBucketAcl", lists=("Grants",)),
-    "whether an access list opens a bucket; not asked where access lists are ignored",
+    "whether an access list opens a bucket; not asked where lists are ignored or switched off, or it is open already",
     ("StoreExposure.public",),
 )
 BUCKET_OWNERSHIP = Source(
     Operation("s3", "GetBucketOwnershipControls", none=frozenset({"OwnershipControlsNotFoundError"})),
-    "whether single objects may have access lists of their own; asked only where nothing else settles it",
+    "whether access lists are switched off; not asked where they are ignored, or the bucket is open already",
     ("StoreExposure.public",),
 )
 BUCKET_LIFECYCLE = Source(

@@ -14,6 +14,7 @@ from tests.collectors.aws.lab import ACCOUNT, BLOCKS_NEW, EVERYTHING, NEEDS_SECO
 REGION = "ap-northeast-1"
 KEY = "1234abcd-12ab-34cd-56ef-1234567890ab"
 CAPTURED_AT = "2026-11-20T01:00:00Z"
+ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
 KEPT_APART = {
     "Statement": [
         {
@@ -214,10 +215,13 @@ def account() -> dict[str, Any]:
         "get-bucket-policy.ledger": {"Policy": json.dumps(only_with_tls("ledger"))},
         "get-bucket-acl.ledger": {
             "Owner": {"ID": "75aa57f09aa0"},
-            "Grants": [{"Grantee": {"Type": "CanonicalUser", "ID": "75aa57f09aa0"}, "Permission": "FULL_CONTROL"}],
+            "Grants": [
+                {"Grantee": {"Type": "CanonicalUser", "ID": "75aa57f09aa0"}, "Permission": "FULL_CONTROL"},
+                {"Grantee": {"Type": "Group", "URI": ALL_USERS}, "Permission": "READ"},
+            ],
         },
         "get-bucket-ownership-controls.ledger": {
-            "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+            "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerPreferred"}]}
         },
         "get-bucket-lifecycle-configuration.ledger": {
             "Rules": [{"ID": "1", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 365}}]

@@ -28,12 +28,14 @@ BLOCK, POLICY, ACL, OWNERSHIP, LIFECYCLE = (
 )
 NONE = {"ztgrade_none": True}
 ARN = "arn:aws:s3:::ledger"
+OFF = {"OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}}
+OWNER = {"Grants": [{"Grantee": {"Type": "CanonicalUser", "ID": "75aa57f09aa0"}, "Permission": "FULL_CONTROL"}]}
 
 
 def posture(kind: type[Fact], **files: Any) -> Any:
-    """The fact about the bucket, with these answers in place of its own."""
+    """The fact about the bucket, with these answers in place of its own; access lists are off unless told otherwise."""
     names = {"around": ACCOUNT_BLOCK, "block": BLOCK, "policy": POLICY, "acl": ACL, "ownership": OWNERSHIP}
-    given = {names.get(name, LIFECYCLE): answer for name, answer in files.items()}
+    given = {names.get(name, LIFECYCLE): answer for name, answer in {"ownership": OFF, **files}.items()}
     records = seen(Remembered({**account(), **given}))
     row = next(one for one in records if type(one) is kind and one.asset.endswith(":::ledger"))
     told = {
@@ -70,13 +72,14 @@ def test_a_bucket_with_nothing_open_and_lists_switched_off_is_closed() -> None:
         ("global/AllUsers", "READ", True),
         ("global/AuthenticatedUsers", "WRITE", True),
         ("global/AllUsers", "WRITE_ACP", True),
-        ("global/AllUsers", "READ_ACP", False),
-        ("s3/LogDelivery", "WRITE", False),
+        ("global/AllUsers", "READ_ACP", None),
+        ("s3/LogDelivery", "WRITE", None),
         ("global/Somebody", "READ", None),
     ],
 )
 def test_an_access_list_opens_a_bucket(group: str, right: str, public: bool | None) -> None:
-    assert posture(StoreExposure, acl=acl(group, right)).public is public
+    assert posture(StoreExposure, ownership=NONE, acl=acl(group, right)).public is public
+    assert posture(StoreExposure, acl=acl(group, right)).public is False
 
 
 @pytest.mark.parametrize(
@@ -120,7 +123,7 @@ def test_a_refusal_beside_an_open_door_is_not_weighed() -> None:
 
 @pytest.mark.parametrize("whose", ["around", "block"])
 def test_a_block_closes_what_is_open_only_where_it_acts_on_what_is_there(whose: str) -> None:
-    everything = {"policy": policy(), "acl": acl("global/AllUsers")}
+    everything = {"policy": policy(), "acl": acl("global/AllUsers"), "ownership": NONE}
 
     assert posture(StoreExposure, **everything, **{whose: blocks(BlockPublicAcls=True, BlockPublicPolicy=True)}).public
     assert posture(StoreExposure, **everything, **{whose: blocks(IgnorePublicAcls=True)}).public is True
@@ -131,22 +134,24 @@ def test_a_block_closes_what_is_open_only_where_it_acts_on_what_is_there(whose: 
 def test_blocks_of_account_and_bucket_add_up() -> None:
     parts = {"around": blocks(IgnorePublicAcls=True), "block": blocks(RestrictPublicBuckets=True)}
 
-    assert posture(StoreExposure, policy=policy(), acl=acl("global/AllUsers"), **parts).public is False
+    assert posture(StoreExposure, policy=policy(), ownership=NONE, **parts).public is False
 
 
 @pytest.mark.parametrize("ownership", [NONE, {"OwnershipControls": {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}}])
 def test_access_lists_of_objects_keep_a_bucket_open_unless_switched_off(ownership: dict[str, Any]) -> None:
-    assert posture(StoreExposure, ownership=ownership).public is None
-    assert posture(StoreExposure, ownership=ownership, block=blocks(**BLOCKS_ALL)).public is False
+    assert posture(StoreExposure, acl=OWNER, ownership=ownership).public is None
+    assert posture(StoreExposure, acl=OWNER, ownership=ownership, block=blocks(**BLOCKS_ALL)).public is False
 
 
 def test_a_bucket_whose_list_cannot_be_read_is_not_called_closed() -> None:
     denied = AccessDenied("AccessDenied")
 
-    assert posture(StoreExposure, acl=denied).public is None
+    assert posture(StoreExposure, ownership=denied, acl=denied).public is None
+    assert posture(StoreExposure, ownership=denied, acl=OWNER).public is None
     assert posture(StoreExposure, policy=denied).public is None
     assert posture(StoreExposure, around=denied, block=denied).public is False
-    assert posture(StoreExposure, around=denied, block=denied, acl=acl("global/AllUsers")).public is None
+    assert posture(StoreExposure, around=denied, block=denied, ownership=NONE).public is None
+    assert posture(StoreExposure, around=denied, block=denied, policy=policy()).public is None
 
 
 @pytest.mark.parametrize(
