@@ -32,6 +32,7 @@ COMMANDS = {
     "drill": "registering:drill",
     "review": "registering:review",
     "exception": "registering:exception",
+    "registers": "registering:registers",
     "list": "listing:list_",
     "permissions": "permitting:permissions",
     "schedule": "scheduling:schedule",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,15 @@ from scanner.errors import UnknownName, UsageError
 from scanner.grading.assess import grade
 from scanner.guideline.nouns import Baseline
 from scanner.institution.estate import Estate
+from scanner.institution.register_blanks import OWN as ASKED_KINDS
+from scanner.institution.register_blanks import Asked, blank_workbook, filled_entries
 from scanner.institution.register_entry import Answer, EntryKind, ExceptionType
-from scanner.institution.register_writer import add_entry, document_of
-from scanner.institution.registers import Standing, sign_entry
+from scanner.institution.register_writer import add_entries, document_of
+from scanner.institution.registers import JudgedRegisters, Standing, sign_entry
 from scanner.judging.configuration import configuration_digest
-from scanner.model import Scene, iso, utc
+from scanner.model import RequirementState, Scene, iso, utc
 from scanner.sealed.archive import inputs_from
+from scanner.sealed.disk import write_whole
 
 Command = Callable[..., Any]
 
@@ -121,7 +124,7 @@ def _add(kind: EntryKind) -> click.Command:
         if fields.pop("binds", None):
             fields |= _binding(given["binds"], fields["system"], fields["scenes"], estate, baseline, store)
         known, systems = _known(estate, baseline)
-        path = add_entry(kind, fields, estate.registers, known, systems)
+        (path,) = add_entries([(kind, fields)], estate.registers, known, systems)
         click.echo(f"wrote {entry_id} to {path}; its approver signs it with: ztgrade {_word(kind)} approve", err=True)
 
     for option in (*_COMMON, *_OWN[kind]):
@@ -291,6 +294,59 @@ def _time(option: str, text: str | None) -> datetime | None:
 
 def _word(kind: EntryKind) -> str:
     return {EntryKind.ATTESTATION: "attest"}.get(kind, kind.value)
+
+
+def _asked(estate: Estate, baseline: Baseline, judged: JudgedRegisters) -> Iterator[Asked]:
+    """Documents that are open in a scene of a system to which their item applies."""
+    owners = {part.address: item for item in baseline.items.values() for each in item.requires for part in each.walk()}
+    for part in baseline.requirements():
+        if part.kind.value not in ASKED_KINDS:
+            continue
+        kind, item = EntryKind(part.kind.value), owners.get(part.address)
+        for system in estate.systems.values():
+            scenes = [scene for scene in system.scenes if item is None or item.applicable(scene, system.service_model)]
+            states = {judged.document(kind, part.address, system.name, scene).state for scene in scenes}
+            if RequirementState.UNDETERMINED in states:
+                yield Asked(kind, part.address, system.name, part.says, part.asks)
+
+
+@click.group()
+def registers() -> None:
+    """The registers by workbook: what is still to be answered, out and in."""
+
+
+@registers.command("blanks")
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Workbook (XLSX) to write.")
+@estate_option
+@baseline_option
+@as_of_option
+def blanks_(output: Path, estate_path: Path, baseline_id: str, as_of: str | None) -> None:
+    """Write a workbook with a row for each document that a system lacks, to be filled in and imported."""
+    estate, baseline = open_estate(estate_path), open_baseline(baseline_id)
+    judged = open_registers(estate, baseline).check(
+        estate.approvers, estate.institution_id, {baseline.guideline}, moment(as_of)
+    )
+    asked = list(_asked(estate, baseline, judged))
+    write_whole(output, blank_workbook(asked))
+    click.echo(f"wrote {len(asked)} rows to {output}; take them in with: ztgrade registers import {output}", err=True)
+
+
+@registers.command("import")
+@click.argument("workbook", type=click.Path(path_type=Path))
+@estate_option
+@baseline_option
+def import_(workbook: Path, estate_path: Path, baseline_id: str) -> None:
+    """Take in the rows of a workbook that were filled in: all of them, or none where a cell is wrong."""
+    estate, baseline = open_estate(estate_path), open_baseline(baseline_id)
+    try:
+        content = workbook.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{workbook}: {error.strerror or error}") from error
+    known, systems = _known(estate, baseline)
+    entries = filled_entries(workbook, content, known, systems)
+    for path in add_entries(entries, estate.registers, known, systems):
+        click.echo(f"wrote {path}", err=True)
+    click.echo(f"{len(entries)} entries taken in; each counts once its approver has signed it", err=True)
 
 
 attest = _group(EntryKind.ATTESTATION, "attest", "Attestations: what people answer for.")

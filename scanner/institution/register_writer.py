@@ -1,18 +1,17 @@
-"""Writes one more entry into a register file: checked as a whole first, then written whole or not at all."""
+"""Writes entries into register files: checked as a whole first, then each file written whole or not at all."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from scanner.errors import ConfigurationError, Problem, UsageError
+from scanner.errors import UsageError
 from scanner.institution.register_entry import EntryKind
 from scanner.institution.registers import load_registers, parse_registers
-from scanner.institution.toml_source import read_file
 from scanner.model import Scene, iso
 from scanner.sealed.disk import write_whole
 
@@ -33,28 +32,27 @@ def entry_text(kind: EntryKind, fields: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def add_entry(
-    kind: EntryKind,
-    fields: Mapping[str, Any],
+def add_entries(
+    entries: Iterable[tuple[EntryKind, Mapping[str, Any]]],
     directory: Path,
     requirements: frozenset[str],
     systems: Mapping[str, Collection[Scene]],
-) -> Path:
-    """Write an entry behind those that its file holds; returns the file.
+) -> list[Path]:
+    """Write entries behind those that their files hold; returns the files.
 
-    Raises ConfigurationError, and writes nothing, where the registers would be wrong with it.
+    Raises ConfigurationError, and writes nothing, where the registers would be wrong with them.
     """
     before = load_registers(directory, requirements, systems)
-    path = directory / FILES[kind]
-    try:
-        held = read_file(path) if path.exists() else b""
-    except OSError as error:
-        raise ConfigurationError([Problem(str(path), None, "", (error.strerror or str(error)).lower())]) from None
-    gap = b"" if not held else b"\n" if held.endswith(b"\n") else b"\n\n"
-    content = held + gap + entry_text(kind, fields).encode()
-    parse_registers({**before.files, path.name: content}, requirements, systems)
-    write_whole(path, content)
-    return path
+    contents: dict[str, bytes] = {}
+    for kind, fields in entries:
+        name = FILES[kind]
+        held = contents.get(name, before.files.get(name, b""))
+        gap = b"" if not held else b"\n" if held.endswith(b"\n") else b"\n\n"
+        contents[name] = held + gap + entry_text(kind, fields).encode()
+    parse_registers({**before.files, **contents}, requirements, systems)
+    for name, content in contents.items():
+        write_whole(directory / name, content)
+    return [directory / name for name in contents]
 
 
 def document_of(path: Path) -> dict[str, str]:
