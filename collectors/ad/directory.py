@@ -29,6 +29,8 @@ class TrustList:
     trusts: list[Trust] = field(default_factory=list)
     forest_has_others: bool = False
     """A trust lies within the forest, or may: it has domains that this reading does not see."""
+    within_forest: bool = False
+    """A trust says that it lies within the forest."""
     gaps: list[Gap] = field(default_factory=list)
 
     def add(self, entry: Entry, rights: Rights) -> None:
@@ -40,6 +42,7 @@ class TrustList:
         kind = flags.value or 0 if flags.shown else None
         if kind is None or kind & WITHIN_FOREST:
             self.forest_has_others = True
+        self.within_forest = self.within_forest or bool(kind and kind & WITHIN_FOREST)
         self.trusts.append(
             Trust(
                 partner=partner,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from collectors.ad.directory import TrustList
 from collectors.ad.silos import ForestTable
 from scanner import facts as vocabulary
 from scanner.model import Fact, Gap, GapWhy, Listing, Record
@@ -45,12 +46,13 @@ class Listings:
         """Note a place where somebody may stand unseen."""
         self._holes[place] = None
 
-    def forest(self, table: ForestTable, *, has_others: bool) -> None:
-        """Note the other domains of the forest, or that there are some that are not named."""
-        if table.domains_shown:
-            self._others |= dict.fromkeys(table.domains.values())
-        elif has_others:
-            self.hidden("the forest has other domains, and the list of them is not shown")
+    def forest(self, table: ForestTable, trusts: TrustList) -> None:
+        """Note the other domains of the forest, or that there are, or may be, some that are not named."""
+        named = dict.fromkeys(table.domains.values())
+        if table.domains_shown and (len(named) > 1 or not trusts.within_forest):
+            self._others |= named
+        elif trusts.forest_has_others:
+            self.hidden("the forest has other domains, or may, and the list of them is not shown")
 
     def closing(self) -> Iterator[Record]:
         """A census of each fact, complete unless something may be hidden; and every such place by name."""

@@ -101,7 +101,7 @@ class DomainReading:
         yield from self._losses.rest()
         for hole in self._holes:
             self._listings.hidden(hole)
-        self._listings.forest(forest, has_others=trusts.forest_has_others)
+        self._listings.forest(forest, trusts)
         self._listings.whole(base, domain.dns, observed_at)
 
     def _time(self, root: Entry) -> datetime:

@@ -9,7 +9,7 @@ import pytest
 from collectors.ad import AdCollector, attributes, decode
 from collectors.ports.directory import Entry
 from scanner.facts import DirectoryDefence, MachineAccount, OperatingSystem
-from scanner.model import Gap
+from scanner.model import Capture, Gap
 from tests.collectors.ad import forest
 from tests.collectors.ad.forest import RecordedPort
 from tests.collectors.ad.reading import gaps_of, hiding, reading
@@ -81,6 +81,54 @@ def test_what_is_not_shown_is_a_gap_field_by_field() -> None:
         "ticket_key_changed_at",
         "silos_enforced",
     }
+
+
+UNNEEDED = ("objectClass", "member", "memberOf")
+"""What is known from elsewhere too: a membership from its other end; without its class nothing is found at all."""
+
+
+def everything() -> RecordedPort:
+    """A domain in which every setting says something: fine-grained rules, a silo, a policy, another domain."""
+    dn = f"CN=strict,CN=Password Settings Container,CN=System,{forest.BASE}"
+    silo = f"CN=tier0,{forest.SILOS}{forest.CONFIGURATION}"
+    policy = f"CN=tight,{forest.POLICIES}{forest.CONFIGURATION}"
+    port = forest.small()
+    port.settings.append(forest.password_settings("strict"))
+    port.forest += [
+        forest.silo("tier0", f"CN=one,OU=People,{forest.BASE}"),
+        forest.configured("tight", "msDS-AuthNPolicy", place=forest.POLICIES, **{"msDS-AuthNPolicyEnforced": "TRUE"}),
+        replace(
+            forest.partition("CHILD", f"DC=other,{forest.BASE}"), dn=f"CN=CHILD,CN=Partitions,{forest.CONFIGURATION}"
+        ),
+    ]
+    port.forest[-1] = replace(port.forest[-1], values=port.forest[-1].values | {"dnsroot": (b"child.corp.test",)})
+    port.objects += [
+        forest.user("one", 1110, **{"msDS-AssignedAuthNPolicySilo": silo, "msDS-ResultantPSO": dn}),
+        forest.user("two", 1111, **{"msDS-AssignedAuthNPolicy": policy, "userAccountControl": str(512 | 0x40000)}),
+    ]
+    return port
+
+
+@pytest.mark.parametrize(
+    "attribute", [name for name in (*forest.GROUPS, *attributes.CONFIGURATION) if name not in UNNEEDED]
+)
+def test_every_setting_that_is_asked_for_is_needed(attribute: str) -> None:
+    def told(port: RecordedPort) -> list[object]:
+        return [row for row in reading(port, entrance=True) if not isinstance(row, Capture)]
+
+    def without(entries: list[Entry]) -> list[Entry]:
+        name, sd = attribute.lower(), {"ntsecuritydescriptor": (hiding(attribute),)}
+        return [
+            replace(one, values={k: v for k, v in (one.values | sd).items() if k != name})
+            if name in one.values
+            else one
+            for one in entries
+        ]
+
+    hidden = everything()
+    hidden.groups, hidden.settings, hidden.forest = map(without, (hidden.groups, hidden.settings, hidden.forest))
+
+    assert told(hidden) != told(everything())
 
 
 @pytest.mark.parametrize("place", [0, 2])

@@ -102,8 +102,9 @@ def test_groups_of_other_domains_leave_nobody_ordinary() -> None:
     }
 
 
-def test_others_that_are_not_named_leave_the_listings_open_too() -> None:
-    port = forest.small(forest=[])
+@pytest.mark.parametrize("listed", [[], forest.configuration()])
+def test_others_that_are_not_named_leave_the_listings_open_too(listed: list[Entry]) -> None:
+    port = forest.small(forest=listed)
     values = {"trustAttributes": "32", "trustDirection": "3", "trustPartner": "child.corp.test"}
     port.objects.append(forest.entry(f"CN=child,CN=System,{BASE}", "top", "trustedDomain", **values))
 
