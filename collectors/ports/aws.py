@@ -37,6 +37,10 @@ from scanner.model import Access
 MOST_PAGES = 100_000
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
+AMBIENT_LOGINS = frozenset(
+    {("sso", "GetRoleCredentials"), ("sso-oidc", "CreateToken"), ("sts", "AssumeRoleWithWebIdentity")}
+)
+"""Calls by which the client library fetches a credential of its surroundings, where the target names none."""
 CLIENTS_KEPT = 6
 """Clients kept open; each holds the model of a whole service."""
 
@@ -269,7 +273,8 @@ class AwsPort:
     def _guard(self, model: Any, **_: Any) -> None:
         """Let nothing through that is not on the list: the library makes calls of its own, such as s3:HeadBucket."""
         name = (str(model.service_model.service_name), str(model.name))
-        if name not in self._names:
+        ambient = self._access.target.credential is None and name in AMBIENT_LOGINS
+        if name not in self._names and not ambient:
             raise AccessDenied(f"not sent: {':'.join(name)}, which the client library wanted, is not on our list")
         self.sent[":".join(name)] += 1
 

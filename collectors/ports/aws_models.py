@@ -10,8 +10,11 @@ from typing import Any
 import msgspec
 from botocore.loaders import JSONFileLoader, Loader
 
-OF_THE_LIBRARY = {"s3": frozenset({"CreateSession", "HeadBucket"})}
-"""Calls that the library makes of its own accord; they must be known so that the port can refuse them by name."""
+OF_THE_LIBRARY = {
+    "s3": frozenset({"CreateSession", "HeadBucket"}),
+    "sts": frozenset({"AssumeRoleWithWebIdentity"}),
+}
+"""Calls that the library makes of its own accord; they must be known so that the port can judge them by name."""
 _MODEL = "service-2"
 _Parts = dict[str, msgspec.Raw]
 

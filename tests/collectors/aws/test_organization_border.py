@@ -39,12 +39,12 @@ NO_KEYS = sent(200, b'{"Keys": []}', "application/json")
 EXPIRED = json_error("ExpiredTokenException")
 
 
-def assumed(key: str) -> Reply:
+def assumed(key: str, call: str = "AssumeRole") -> Reply:
     """What STS gives for a role."""
     until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
-    body = f"""<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
+    body = f"""<{call}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><{call}Result><Credentials>
 <AccessKeyId>{key}</AccessKeyId><SecretAccessKey>hidden-{key}</SecretAccessKey><SessionToken>token-{key}</SessionToken>
-<Expiration>{until}</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"""
+<Expiration>{until}</Expiration></Credentials></{call}Result></{call}Response>"""
     return sent(200, body.encode())
 
 
@@ -210,3 +210,24 @@ def test_a_port_without_a_credential_of_its_own_takes_that_of_its_surroundings(
         inside.ask(KEYS.call, "us-east-1")
 
     assert "AKIAAMBIENT" in server.asked[0]
+
+
+@pytest.mark.parametrize("ambient", [True, False])
+def test_a_token_of_the_surroundings_is_a_login_where_the_target_names_no_credential(
+    server: Canned, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ambient: bool
+) -> None:
+    (tmp_path / "token").write_text("token-of-a-pod")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.address)
+    access = LiveAccess(port_to(server)[1].target)
+    server.replies = [NO_KEYS]
+    if ambient:
+        object.__setattr__(access.target, "credential", None)
+        server.replies.insert(0, assumed("ASIAPOD", "AssumeRoleWithWebIdentity"))
+    AwsPort(access, ALLOWED, home_region="us-east-1").ask(KEYS.call, "us-east-1")
+
+    assert ("Action=AssumeRoleWithWebIdentity" in server.asked[0]) is ambient
+    assert ("ASIAPOD" in server.asked[-1]) is ambient
