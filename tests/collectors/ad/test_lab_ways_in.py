@@ -224,6 +224,8 @@ class Seen:
 def seen(ways: Ways) -> dict[str, Seen]:
     found = {}
     for name, (attempt, account) in CASES.items():
+        if name.startswith("ticket") and not kerberos.fits():
+            continue
         before = refused_logins(ways.domain, account) if account else None
         rows = attempt(ways)
         rise = None if before is None else refused_logins(ways.domain, account) - before
@@ -259,6 +261,8 @@ def test_each_failure_is_a_gap_that_says_why_and_costs_no_more_than_one_attempt(
     seen: dict[str, Seen], name: str
 ) -> None:
     became, said, rise = EXPECTED[name]
+    if name not in seen:
+        pytest.skip(kerberos.NO_GSSAPI)
 
     assert (seen[name].became, seen[name].rise) == (became, rise)
     assert said in seen[name].said
@@ -282,11 +286,18 @@ def test_the_table_of_failures_is_the_accepted_one(seen: dict[str, Seen]) -> Non
         said = row.said.replace("|", "/") or "(nothing)"
         lines.append(f"| {name} | {row.became} | {said} | {rise} |")
     if os.environ.get("ZTGRADE_ACCEPT_GOLDEN"):
+        assert len(seen) == len(CASES)
         TABLE.write_text("\n".join(lines) + "\n", "utf-8")
 
-    assert TABLE.read_text("utf-8").splitlines() == lines
+    accepted = TABLE.read_text("utf-8").splitlines()
+    assert accepted[: len(lines)] == lines
+    assert len(accepted) == len(lines) + len(CASES) - len(seen)
 
 
+NEEDS_GSSAPI = pytest.mark.skipif(not kerberos.fits(), reason=kerberos.NO_GSSAPI)
+
+
+@NEEDS_GSSAPI
 @pytest.mark.parametrize("scheme", ["ldaps", "ldap"])
 def test_a_ticket_shows_the_same_as_a_password(ways: Ways, scheme: str) -> None:
     by_ticket = fresh(ways, name="same", scheme=scheme)
@@ -299,12 +310,14 @@ def in_order(rows: list[Any]) -> list[str]:
     return sorted(json.dumps(row) for row in rows)
 
 
+@NEEDS_GSSAPI
 def test_channel_binding_is_demanded_after_start_tls_too(ways: Ways) -> None:
     became, said = outcome(fresh(ways, "--unbound", name="looser", scheme="ldap"))
 
     assert (became, "channel binding" in said) == ("denied", True)
 
 
+@NEEDS_GSSAPI
 def test_a_service_gets_its_ticket_from_a_keytab(ways: Ways) -> None:
     ways.realm.ticket("service", "-k", "-t", str(ways.realm.keytab()), password=None)
 
