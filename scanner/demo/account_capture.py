@@ -38,12 +38,15 @@ def account_captures(lines: Lines, observed_at: str) -> dict[str, bytes]:
     ((key, account),) = [(asset, row) for (fact, asset), row in lines.rows.items() if fact == "Account"]
     number = key.split(":", 2)[2]
     details: Any = REFUSED
+    listed: Any = REFUSED
     report: Any = REFUSED
     summary: Any = REFUSED
     devices: Any = REFUSED
     administration, root = lines.rows.get(("AccountAdministration", key)), lines.rows.get(("RootUser", key))
     if administration is not None:
-        details = _details(number, administration, lines.rows.get(("RoleTrusts", key), {}).get("trusts", []))
+        roles = _roles(number, lines.rows.get(("RoleTrusts", key), {}).get("trusts", []))
+        details = _details(number, administration, roles)
+        listed = {"Roles": roles}
     if root is not None:
         names = [user["UserName"] for user in details["UserDetailList"]] if details is not REFUSED else []
         report = credential_report(number, root, names, observed_at)
@@ -57,6 +60,7 @@ def account_captures(lines: Lines, observed_at: str) -> dict[str, bytes]:
         },
         "list-account-aliases": {"AccountAliases": [account["name"]] if "name" in account else []},
         "get-account-authorization-details": details,
+        "list-roles": listed,
         "get-credential-report": report,
         "get-account-summary": summary,
         "list-virtual-mfa-devices": devices,
@@ -96,7 +100,23 @@ def trust_policies(account: str, trusts: list[Mapping[str, Any]]) -> dict[str, t
     return found
 
 
-def _details(account: str, administration: Mapping[str, Any], trusts: list[Mapping[str, Any]]) -> dict[str, Any]:
+def _roles(account: str, trusts: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What ListRoles shows."""
+    return [
+        {
+            "Path": "/",
+            "RoleName": name,
+            "RoleId": f"AROALABBANK{place:010}",
+            "Arn": f"arn:aws:iam::{account}:role/{name}",
+            "CreateDate": MADE_AT,
+            "AssumeRolePolicyDocument": policy,
+            "MaxSessionDuration": seconds,
+        }
+        for place, (name, (policy, seconds)) in enumerate(trust_policies(account, trusts).items(), start=1)
+    ]
+
+
+def _details(account: str, administration: Mapping[str, Any], listed: list[dict[str, Any]]) -> dict[str, Any]:
     users = []
     for name, guarded in administrators(administration):
         inline = {"Version": "2012-10-17", "Statement": [AFTER_SECOND_FACTOR]}
@@ -114,22 +134,9 @@ def _details(account: str, administration: Mapping[str, Any], trusts: list[Mappi
                 "Tags": [],
             }
         )
-    roles = [
-        {
-            "Path": "/",
-            "RoleName": name,
-            "RoleId": f"AROALABBANK{place:010}",
-            "Arn": f"arn:aws:iam::{account}:role/{name}",
-            "CreateDate": MADE_AT,
-            "AssumeRolePolicyDocument": policy,
-            "MaxSessionDuration": seconds,
-            "RolePolicyList": [],
-            "AttachedManagedPolicies": [],
-            "InstanceProfileList": [],
-            "Tags": [],
-        }
-        for place, (name, (policy, seconds)) in enumerate(trust_policies(account, trusts).items(), start=1)
-    ]
+    held: dict[str, Any] = {"RolePolicyList": [], "AttachedManagedPolicies": [], "InstanceProfileList": [], "Tags": []}
+    # The longest session of a role is not among these details.
+    roles = [{name: value for name, value in role.items() if name != "MaxSessionDuration"} | held for role in listed]
     return {
         "UserDetailList": users,
         "GroupDetailList": [],

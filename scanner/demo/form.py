@@ -26,7 +26,8 @@ SAYS: Mapping[str, Mapping[str, frozenset[str] | None]] = {
     "aws": {
         "Account": None,
         "AccountAdministration": None,
-        "RootUser": frozenset({"mfa", "access_keys"}),
+        "RoleTrusts": None,
+        "RootUser": None,
     },
 }
 """Facts that a source of each collector tells by itself, all their fields or those named; the rest is supplied."""
