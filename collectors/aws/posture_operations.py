@@ -63,6 +63,18 @@ SNAPSHOTS = Source(
     "copies of volumes: whether they are encrypted, and which of them everybody may restore",
     ("EncryptionAtRest.copies_encrypted", "StoreExposure.public"),
 )
+IMAGES = Source(
+    Operation(
+        "ec2",
+        "DescribeImages",
+        lists=("Images",),
+        page_in="NextToken",
+        page_out="NextToken",
+        given={"Owners": ["self"], "IncludeDisabled": True, "MaxResults": 1000},
+    ),
+    "images that everybody may start, and copies of volumes in them",
+    ("StoreExposure.public",),
+)
 SUBNETS = Source(
     Operation(
         "ec2",
@@ -124,6 +136,7 @@ POSTURE: tuple[Source, ...] = (
     BUCKET_OWNERSHIP,
     BUCKET_LIFECYCLE,
     SNAPSHOTS,
+    IMAGES,
     SUBNETS,
     NETWORK_ACLS,
     PASSWORD_POLICY,

@@ -230,6 +230,7 @@ def account() -> dict[str, Any]:
             "Snapshots": [{"SnapshotId": "snap-1", "VolumeId": "vol-1", "Encrypted": True, "OwnerId": ACCOUNT}]
         },
         f"describe-snapshots.{REGION}.all": {"Snapshots": []},
+        f"describe-images.{REGION}": {"Images": [{"ImageId": "ami-1", "Public": False, "BlockDeviceMappings": []}]},
         "get-bucket-tagging.ledger": {"TagSet": [{"Key": "sensitive", "Value": "true"}]},
         f"list-keys.{REGION}": {"Keys": [{"KeyId": KEY, "KeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{KEY}"}]},
         f"list-aliases.{REGION}": {"Aliases": [{"AliasName": "alias/data", "TargetKeyId": KEY}]},
