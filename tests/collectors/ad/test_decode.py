@@ -138,3 +138,36 @@ def test_a_refusal_says_why(data: str, said: str) -> None:
 )  # fmt: skip
 def test_answers_other_than_success_are_named(code: int, kind: type[Exception]) -> None:
     assert type(failure({"result": code, "description": "d", "message": "m"}, "DC=x")) is kind
+
+
+@pytest.mark.parametrize(
+    ("raw", "days"),
+    [
+        (b"-36288000000000", 42),
+        (b"-36288000000001", 43),
+        (b"-1", 1),
+        (b"0", 0),
+        (b"-9223372036854775808", 0),
+    ],
+)
+def test_lengths_of_time_are_whole_days_rounded_up(raw: bytes, days: int) -> None:
+    assert decode.days(raw) == days
+
+
+@pytest.mark.parametrize("raw", [b"1", b"-9223372036854775809", b"soon", b""])
+def test_what_is_no_length_of_time_is_refused(raw: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        decode.days(raw)
+
+
+def test_truth_is_one_of_two_words() -> None:
+    assert (decode.boolean(b"TRUE"), decode.boolean(b"FALSE")) == (True, False)
+    with pytest.raises(ValueError, match="neither TRUE nor FALSE"):
+        decode.boolean(b"1")
+
+
+@pytest.mark.parametrize(
+    ("dn", "name"), [("CN=a,DC=corp", "a"), (r"CN=a\,b,CN=x,DC=corp", "a,b"), ("DC=corp", "corp"), ("", "")]
+)
+def test_the_first_part_of_a_name_is_its_own(dn: str, name: str) -> None:
+    assert decode.own_name(dn) == name
