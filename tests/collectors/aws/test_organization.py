@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from collectors.aws import COLLECTOR, AwsCollector
+from collectors.aws.operations import MEMBERS, SOURCES
 from collectors.aws.source import PROMISED
 from scanner.errors import AccessDenied, Unreachable
 from scanner.facts import Account, Segment, User
@@ -20,6 +21,8 @@ from tests.collectors.stage import StagedAccess, read
 
 SECOND, THIRD, GONE = "222222222222", "333333333333", "444444444444"
 ROLE = {"organization_role": "audit/reader"}
+ABSENT = frozenset({"iam:GenerateCredentialReport"})
+"""The recording that was written by hand answers it of itself."""
 
 
 def organization(*, listed: list[dict[str, Any]] | None = None) -> dict[str, Any]:
@@ -218,13 +221,24 @@ def test_where_the_caller_cannot_be_named_no_account_is_listed() -> None:
     assert {one.fact for one in gaps_of(records, "no route")} == PROMISED
 
 
-@pytest.mark.parametrize("right", ["iam:GetAccountAuthorizationDetails", "ec2:DescribeRegions", "s3:ListAllMyBuckets"])
-def test_a_right_that_all_accounts_lack_helps_nothing_in_any(whole: list[Record], right: str) -> None:
+@pytest.mark.parametrize("right", sorted({source.call.permission for source in (*SOURCES, MEMBERS)} - ABSENT))
+def test_a_right_that_all_accounts_lack_helps_nothing_in_any_and_is_named_in_each(
+    whole: list[Record], right: str
+) -> None:
     records = seen(Without(Remembered(organization()), {right}), **ROLE)
 
     assert wrongs(whole, records) == []
-    for number in (SECOND, THIRD):
-        assert gaps_of(records, f"account {number}: {right}")
+    assert gaps_of(records, right)
+    for number in (SECOND, THIRD) if right not in {"sts:GetCallerIdentity", "organizations:ListAccounts"} else ():
+        assert any(right in one.detail and number in f"{one.asset} {one.detail}" for one in gaps_of(records, right))
+
+
+@pytest.mark.parametrize("name", sorted(in_account(account(), SECOND)))
+def test_an_answer_of_one_account_that_is_lost_is_named_and_helps_nothing(whole: list[Record], name: str) -> None:
+    records = seen(Remembered({given: answer for given, answer in organization().items() if given != name}), **ROLE)
+
+    assert wrongs(whole, records) == []
+    assert gaps_of(records, f"{name.partition('/')[2]}: never asked before")
 
 
 def test_captures_of_accounts_do_not_collide_and_read_back(tmp_path: Path) -> None:
