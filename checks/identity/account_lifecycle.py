@@ -41,13 +41,14 @@ def access_keys_are_renewed(user: Subject, *, days: int) -> Claim:
 
 @check(over=User)
 def service_secrets_are_renewed(user: Subject, *, days: int) -> Claim:
-    """The password of the service account is made by the directory itself, or was set within the last days."""
+    """The service account has no password, or one that the directory makes itself or that was set within the days."""
     credentials = user[Credentials]
     recent = user.clock.within(credentials.password_changed_at, days=days)
     return Claim(
-        applies=user.enabled & (user.category == "service") & (credentials.password != "none"),
-        holds=credentials.password_managed | recent,
+        applies=user.enabled & (user.category == "service"),
+        holds=(credentials.password == "none") | credentials.password_managed | recent,
         shows={
+            "password": credentials.password,
             "password_managed": credentials.password_managed,
             "password_changed_at": credentials.password_changed_at,
         },
@@ -56,11 +57,11 @@ def service_secrets_are_renewed(user: Subject, *, days: int) -> Claim:
 
 @check(over=User)
 def password_is_required(user: Subject) -> Claim:
-    """An account that signs in with a password cannot have an empty one."""
+    """The account has no password to sign in with, or cannot have an empty one."""
     credentials = user[Credentials]
     return Claim(
-        applies=user.enabled & (credentials.password != "none"),
-        holds=credentials.password_required,
+        applies=user.enabled,
+        holds=(credentials.password == "none") | credentials.password_required,
         shows={"password": credentials.password, "password_required": credentials.password_required},
     )
 

@@ -79,8 +79,12 @@ def test_service_account_does_not_keep_its_password() -> None:
             Outcome.UNKNOWN,
             {"User.enabled": True, "Credentials.password": "expires"} | by_hand,
         ),
-        "password not seen": (Outcome.UNKNOWN, {"User.enabled": True, "User.category": "service"} | managed),
-        "no password": (Outcome.NA, service | {"Credentials.password": "none"}),
+        "managed, whether it ages not seen": (
+            Outcome.PASS,
+            {"User.enabled": True, "User.category": "service"} | managed,
+        ),
+        "password not seen": (Outcome.UNKNOWN, {"User.enabled": True, "User.category": "service"} | by_hand),
+        "no password": (Outcome.PASS, service | {"Credentials.password": "none"}),
         "a person": (Outcome.NA, service | {"User.category": "person"}),
         "disabled": (Outcome.NA, service | {"User.enabled": False}),
     }
@@ -93,8 +97,12 @@ def test_password_is_not_left_empty() -> None:
         "required": (Outcome.PASS, aged | {"Credentials.password_required": True}),
         "may be empty": (Outcome.FAIL, aged | {"Credentials.password_required": False}),
         "flag not seen": (Outcome.UNKNOWN, aged),
-        "password not seen": (Outcome.UNKNOWN, {"User.enabled": True, "Credentials.password_required": True}),
-        "no password at all": (Outcome.NA, aged | {"Credentials.password": "none"}),
+        "password not seen": (Outcome.UNKNOWN, {"User.enabled": True}),
+        "whether there is one not seen, and it may be empty": (
+            Outcome.UNKNOWN,
+            {"User.enabled": True, "Credentials.password_required": False},
+        ),
+        "no password at all": (Outcome.PASS, aged | {"Credentials.password": "none"}),
         "disabled": (Outcome.NA, aged | {"User.enabled": False, "Credentials.password_required": False}),
     }
     assert verdicts(password_is_required, cases) == expected(cases)
