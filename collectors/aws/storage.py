@@ -82,13 +82,15 @@ def _bucket(look: Look, ring: KeyRing, name: str, made_at: datetime, region: obj
         region = None
     if region is not None:
         try:
-            answer = look.find(BUCKET_TAGS, region, Bucket=name)
-            tags = {} if answer is None else tags_of(answer.get("TagSet"))
+            if look.wants("DataStore", "Placement"):
+                answer = look.find(BUCKET_TAGS, region, Bucket=name)
+                tags = {} if answer is None else tags_of(answer.get("TagSet"))
         except ReadError as error:
             yield from look.lost(BUCKET_TAGS, error, asset=asset)
         try:
-            answer = look.find(BUCKET_ENCRYPTION, region, Bucket=name)
-            layer, state = ("none", KeyState(None, None)) if answer is None else _default(answer, ring, region)
+            if look.wants("EncryptionAtRest"):
+                answer = look.find(BUCKET_ENCRYPTION, region, Bucket=name)
+                layer, state = ("none", KeyState(None, None)) if answer is None else _default(answer, ring, region)
         except ReadError as error:
             yield from look.lost(BUCKET_ENCRYPTION, error, asset=asset)
     yield from _store(look, asset, name, tags, "bucket")
@@ -165,7 +167,9 @@ def _volumes(look: Look, ring: KeyRing, region: str) -> Iterator[Record]:
             continue
         asset = look.key("data_store", f"arn:{look.partition}:ec2:{region}:{look.account}:volume/{name}")
         yield from _store(look, asset, name, tags, None)
-        state = ring.state(key, region) if encrypted else KeyState(None, None)
+        state = KeyState(None, None)
+        if encrypted and look.wants("EncryptionAtRest"):
+            state = ring.state(key, region)
         yield from losses(look, state, asset, region)
         holder: Any = state.holder if encrypted else "none"
         if copies is not None:

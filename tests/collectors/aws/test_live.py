@@ -231,6 +231,18 @@ def test_only_what_is_promised_is_asked(address: str) -> None:
     assert {name.partition(":")[0] for name in port.sent} == {"iam", "sts"}
 
 
+def test_for_the_exposure_of_stores_nothing_is_asked_of_keys_or_tags(address: str) -> None:
+    access = LiveAccess(live_target(address, **OPTIONS))
+    object.__setattr__(access.target, "promises", ("StoreExposure",))
+    port = connect(access)
+    assert isinstance(port, AwsPort)
+    records = list(AwsCollector(lambda _: port).read(access))
+
+    assert {type(one).__name__ for one in records if isinstance(one, Fact)} == {"StoreExposure"}
+    assert not {"s3:GetBucketTagging", "s3:GetBucketEncryption", "s3:GetBucketLifecycleConfiguration"} & set(port.sent)
+    assert not any(name.startswith(("kms:", "iam:", "cloudtrail:")) for name in port.sent)
+
+
 def test_a_recording_read_back_says_the_same(whole: Scan, tmp_path: Path) -> None:
     for capture in whole.records:
         if isinstance(capture, Capture):
