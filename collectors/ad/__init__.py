@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from collectors.ad import attributes
 from collectors.ad.forest import ForestReading, places
 from collectors.ad.reading import FACTS
-from collectors.ports.directory import Address, DirectoryPort, connect
+from collectors.ports.directory import Address, DirectoryPort
 from scanner.errors import Unreachable
 from scanner.model import (
     Access,
@@ -27,11 +27,18 @@ PROMISED = (FACTS - {"Directory", "Privilege"} - _ENTRANCE) | _IN_PART
 """What a domain speaks of; other fields of these two are left to other sources, and how one signs in to the ways in."""
 
 
+def connect(access: Access) -> DirectoryPort:
+    """A session with a live directory; raises ReadError."""
+    from collectors.ports import ldap  # ldap3 costs every command some megabytes, and most never speak LDAP
+
+    return ldap.connect(access)
+
+
 class AdCollector:
     """Reads users, computers, groups, trusts and settings of a domain or more; secrets are never asked for.
 
     Absence counts only where the right to read is shown: the DACL of the object is weighed against the token of our own
-    session. Options: those of ``collectors.ports.directory.connect``; ``external_units``, ``service_units``,
+    session. Options: those of ``collectors.ports.ldap.connect``; ``external_units``, ``service_units``,
     ``person_units``, ``shared_units`` and ``break_glass_units``, each a list of distinguished names under which
     accounts belong to others, to services, to persons, to several persons, to emergencies; ``entrance``, true where
     people sign in at the directory itself and nothing in front of it asks for more; ``domains``, addresses of

@@ -9,14 +9,14 @@ from contextlib import contextmanager, suppress
 
 import ldap3
 
-from collectors.ports import directory
+from collectors.ports import ldap
 from tests.lab import samba
 from tests.lab.samba import DomainController
 
 
 def refused_logins(domain: DomainController, account: str) -> int:
     """badPwdCount of an account, as its administrator reads it."""
-    tls = directory._VerifiedTls(str(domain.ca_file), domain.server_name)
+    tls = ldap._VerifiedTls(str(domain.ca_file), domain.server_name)
     server = ldap3.Server(domain.address, port=636, use_ssl=True, tls=tls, get_info=ldap3.NONE)
     with ldap3.Connection(server, samba.ADMINISTRATOR, samba.PASSWORD) as connection:
         connection.search(samba.BASE, f"(sAMAccountName={account})", attributes=["badPwdCount"])

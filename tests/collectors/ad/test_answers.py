@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from collectors.ports.directory import _LdapPort
+from collectors.ports.ldap import _LdapPort
 from collectors.ports.ldap_answers import Answer, Answers
 from scanner.errors import Malformed, ReadError, Throttled, Truncated, Unreachable
 from tests.collectors.ad.asking import AskingAccess, ad_target

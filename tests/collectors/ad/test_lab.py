@@ -15,7 +15,7 @@ import pytest
 from collectors.ad import COLLECTOR, attributes
 from collectors.ad.rights import Rights, schema_of
 from collectors.ad.source import LiveSource
-from collectors.ports import directory
+from collectors.ports import ldap
 from collectors.ports.directory import Entry
 from scanner.facts import (
     AccountExpiry,
@@ -267,7 +267,7 @@ def test_the_rights_worked_out_are_those_that_the_server_grants(domain: DomainCo
 def session(domain: DomainController, account: str) -> tuple[Rights, dict[str, Entry]]:
     """The rights of an account and every object as it is shown to it."""
     target = ad_target(f"ldaps://{domain.address}", ca_file=str(domain.ca_file), server_name=domain.server_name)
-    port = directory.connect(AskingAccess(target, account, samba.PASSWORD))
+    port = ldap.connect(AskingAccess(target, account, samba.PASSWORD))
     source = LiveSource(port)
     root = source.root()
     schema = schema_of(list(source.schema((root.first("schemanamingcontext") or b"").decode())))
@@ -527,7 +527,7 @@ def test_a_connection_that_breaks_off_mid_page_is_truncated(
 
 
 def test_pages_are_put_together(ask: Callable[..., Any], seen: list[Record], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(directory, "PAGE", 10)
+    monkeypatch.setattr(ldap, "PAGE", 10)
 
     records, access = ask()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from collectors.ports.directory import connect
+from collectors.ports.ldap import connect
 from collectors.ports.ldap_errors import translated
 from scanner.errors import AccessDenied, LoginRefused, Malformed, ReadError, Truncated, Unreachable, Unsupported
 from tests.collectors.ad.asking import AskingAccess, ad_target
