@@ -72,17 +72,14 @@ class Clouds:
             yield Loss(f"region {region}", self._lacking(regions={region}), (region,), why=GapWhy.DENIED)
 
     def answers_lost(self) -> Iterator[Loss]:
-        """Each single answer refused, such as that of one bucket, key or trail."""
+        """Each single answer of the account by hand refused, such as that of one bucket, key or trail."""
         refused = AccessDenied("AccessDenied: a policy of the resource refuses")
-        for target, answers in self.answers.items():
-            for name in sorted(answers):
-                left = {**answers, name: refused}
-                words = (str(refused),)
-                yield Loss(
-                    f"{target}/{name}", {target: lambda left=left: Remembered(left)}, words, "one answer refused"
-                )
+        answers = self.answers["abroad"]
+        for name in sorted(answers):
+            source = {"abroad": lambda left={**answers, name: refused}: Remembered(left)}
+            yield Loss(name, source, (str(refused),), "one answer refused")
 
-    def sessions_lost(self, questions: dict[str, int], steps: int = 12) -> Iterator[Loss]:
+    def sessions_lost(self, questions: dict[str, int], steps: int = 6) -> Iterator[Loss]:
         """The credential ends in mid-reading, at a number of places, and nothing is answered afterwards."""
         over = LoginRefused("ExpiredToken: the credential expired during reading")
         for target, answers in self.answers.items():

@@ -16,6 +16,7 @@ from tests.honesty.domain import CONFIGURATION, everything, root
 from tests.honesty.law import Loss
 
 TARGET = "domain"
+PAGE = 5
 SAID_BY: Mapping[str, tuple[str, ...]] = {
     "objectSid": ("SID", "primary group"),
     "objectClass": ("what it is", "no right", "groups show"),
@@ -146,21 +147,21 @@ class Domains:
                     yield Loss(f"{one.dn} hidden", self._denied(Denial(at, whole=True)), words, "configuration")
 
     def cut(self, given: Iterable[int]) -> Iterator[Loss]:
-        """Each search broken off after each entry, as if a page ended there, and each failure at its beginning."""
+        """Each search broken off at the end of each page, a page being a few entries, and each failure in its midst."""
         counts = list(given)
         error = Truncated("dc1:636: searching: the connection broke off in mid-page")
         for search, count in enumerate(counts):
-            for after in range(count + 1):
+            for after in range(0, count + 1, PAGE):
                 source = {TARGET: lambda at=(search, after, error): Domain(self.entries, breaks=at)}
                 yield Loss(
                     f"search {search + 1} after {after}", source, (str(error),), "page cut off", GapWhy.TRUNCATED
                 )
         for name, failed in failures():
             for search, count in enumerate(counts):
-                for after in (0, count // 2):
-                    source = {TARGET: lambda at=(search, after, failed): Domain(self.entries, breaks=at)}
-                    said = (str(failed), "forest")  # without the right to it, there is no forest to be seen
-                    yield Loss(f"{name}: search {search + 1} after {after}", source, said, name, failed.why)
+                at = (search, count // 2, failed)
+                source = {TARGET: lambda at=at: Domain(self.entries, breaks=at)}
+                said = (str(failed), "forest")  # without the right to it, there is no forest to be seen
+                yield Loss(f"{name}: search {search + 1} after {at[1]}", source, said, name, failed.why)
 
     def _holders(self) -> list[str]:
         names = [one.dn for one in self.entries]
