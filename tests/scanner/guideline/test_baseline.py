@@ -53,7 +53,7 @@ LEVELS = "\n".join(
 )
 WORDS = "\n".join(
     f'[words.{word}]\nzh-TW = "{word}詞"\nen = "{word} word"'
-    for word in ("true", "false", "empty", "not_required", "report_only", "enforced")
+    for word in ("true", "false", "empty", "not_required", "report_only", "enforced", "no_password")
 )
 MAIN = f"""schema_version = 1
 id = "small"
