@@ -101,7 +101,7 @@ class AdCollector:
         return narrowed(PROMISED | _ENTRANCE if target.options.get("entrance") is True else PROMISED, target)
 
     def plan(self, target: Target) -> Iterator[PlannedCall]:
-        """One login and five searches a domain, each with the attributes that the promised facts take."""
+        """One login and six searches a domain, each with the attributes that the promised facts take."""
         if target.captures is not None:
             yield PlannedCall(host="localhost", login="-", call=f"read *.ldif in {target.captures}")
             return
@@ -121,7 +121,8 @@ class AdCollector:
         for what, asked in (
             ("the server itself (rootDSE)", attributes.ROOT),
             ("schema: definitions of these attributes and classes", attributes.SCHEMA),
-            ("configuration: domains of the forest, authentication policies and silos", attributes.CONFIGURATION),
+            ("configuration: domains of the forest", attributes.CONFIGURATION),
+            ("configuration: authentication policies and silos", attributes.CONFIGURATION),
             ("groups, foreign principals and settings for passwords", attributes.of_groups(promised)),
             ("every object of the domain", attributes.of_objects(promised)),
         ):

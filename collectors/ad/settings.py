@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from collectors.ad import decode
-from collectors.ad.attributes import CURRENT_LAPS, LEGACY_LAPS, LEVEL, QUOTA, RENEWAL
+from collectors.ad.attributes import CURRENT_LAPS, LEVEL, QUOTA, RENEWAL
 from collectors.ad.logon import Traits
 from collectors.ad.passwords import PasswordRules
 from collectors.ad.rights import Rights
@@ -90,7 +90,7 @@ class Settings:
             lacking.append(("forest_level", "the partitions of the forest are not shown"))
         laps = self._local_passwords()
         if laps is None:
-            lacking.append(("local_passwords", "the schema is not shown whole"))
+            lacking.append(("local_passwords", "no definition of msLAPS-PasswordExpirationTime is shown"))
         for name, said in lacking:
             self.view.lose(GapWhy.DENIED, said, (f"DirectoryDefence.{name}",))
         return DirectoryDefence(
@@ -105,10 +105,6 @@ class Settings:
             local_passwords=laps,
         )
 
-    def _local_passwords(self) -> Literal["none", "legacy", "current"] | None:
-        current, legacy = (self.rights.defines(name) for name in (CURRENT_LAPS, LEGACY_LAPS))
-        if current:
-            return "current"
-        if current is None:
-            return None
-        return "legacy" if legacy else None if legacy is None else "none"
+    def _local_passwords(self) -> Literal["current"] | None:
+        """A definition that is hidden cannot be told from one that is not there: only what is seen is said."""
+        return "current" if self.rights.defines(CURRENT_LAPS) else None

@@ -37,6 +37,8 @@ class ForestTable:
     silos_shown: bool = False
     _rules: dict[str, _Rule] = field(default_factory=dict)
     _silos: set[str] = field(default_factory=set)
+    _classless: bool = False
+    """Something among policies and silos does not show what it is."""
 
     def add(self, entry: Entry, rights: Rights) -> None:
         """Note one object; the first record of a name counts."""
@@ -44,7 +46,9 @@ class ForestTable:
         grant = rights.of(entry)
         view = View(entry, "", grant)
         dn = decode.folded(entry.dn)
-        if b"crossRefContainer" in classes:
+        if not classes:
+            self._hidden(dn)
+        elif b"crossRefContainer" in classes:
             self.domains_shown = grant.lists
             self.level = view.one(LEVEL, decode.number).value
         elif b"msDS-AuthNPolicySilos" in classes:
@@ -62,7 +66,17 @@ class ForestTable:
     def silos_enforced(self) -> int | None:
         """How many silos are enforced; None where one may be hidden or does not say."""
         found = [self._rules[dn].enforced for dn in sorted(self._silos)]
-        return None if None in found or not self.silos_shown else sum(map(bool, found))
+        hidden = None in found or not self.silos_shown or self._classless
+        return None if hidden else sum(map(bool, found))
+
+    def _hidden(self, dn: str) -> None:
+        """Note an object that does not show what it is: a domain among the partitions, else a policy or a silo."""
+        if decode.parent(dn).startswith("cn=partitions,"):
+            self.domains.setdefault(dn, f"(hidden) {dn}")
+        elif dn.startswith("cn=partitions,"):
+            self.domains_shown = False
+        else:
+            self._classless = True
 
     def has_others(self, dns: str) -> bool:
         """Whether the forest shows a domain besides this one."""

@@ -19,14 +19,8 @@ PART = 2000
 """Entries in one file of the record; a reading of any size is kept in memory no larger than this."""
 ROUNDS = 100_000
 _GROUPS = ("group", "foreignSecurityPrincipal", "msDS-PasswordSettings", "domainDNS")
-_FOREST = (
-    "crossRef",
-    "crossRefContainer",
-    "msDS-AuthNPolicy",
-    "msDS-AuthNPolicies",
-    "msDS-AuthNPolicySilo",
-    "msDS-AuthNPolicySilos",
-)
+_FOREST = ("CN=Partitions", "CN=AuthN Policy Configuration,CN=Services")
+"""Where the configuration holds the domains of the forest, and its authentication policies and silos."""
 _COUNTED = frozenset(name.lower() for name in attributes.COUNTED)
 _RANGE = re.compile(r"^(?P<name>[^;]+);range=(?P<low>\d+)-(?P<high>\d+|\*)$")
 
@@ -74,9 +68,11 @@ class LiveSource:
         yield from self._read(base, attributes.schema_query(), attributes.SCHEMA)
 
     def configuration(self, base: str) -> Iterator[Entry]:
-        """Domains of the forest, authentication policies and silos; a partition that may not be read has none."""
-        with suppress(AccessDenied):
-            yield from self._read(base, _any_of(_FOREST), attributes.CONFIGURATION)
+        """Domains of the forest, authentication policies and silos; where one may not read there are none."""
+        for place in _FOREST:
+            # No filter on classes: it would drop, without a word, what does not show its own.
+            with suppress(AccessDenied):
+                yield from self._read(f"{place},{base}", "(objectClass=*)", attributes.CONFIGURATION)
 
     def groups(self, base: str) -> Iterator[Entry]:
         """Groups and foreign principals, every member of them, the domain itself and its password settings."""

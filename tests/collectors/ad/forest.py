@@ -211,7 +211,9 @@ class RecordedPort:
         if ";range=" in attributes[0]:
             yield self._rest(base, attributes[0])
             return
-        found = {SCHEMA: self.definitions, CONFIGURATION: self.forest}.get(base)
+        found = self.definitions if base == SCHEMA else None
+        if decode.under(base, CONFIGURATION) and found is None:
+            found = [one for one in self.forest if decode.under(one.dn, base)]
         if found is None:
             found = [*self.groups, *self.settings] if "group" in query else self.everything()
         for number, one in enumerate(found):

@@ -8,7 +8,7 @@ import pytest
 
 from collectors.ad import AdCollector, attributes, decode
 from collectors.ports.directory import Entry
-from scanner.facts import DirectoryDefence, MachineAccount, OperatingSystem
+from scanner.facts import DirectoryDefence, MachineAccount, OperatingSystem, Privilege
 from scanner.model import Capture, Gap
 from tests.collectors.ad import forest
 from tests.collectors.ad.forest import RecordedPort
@@ -151,12 +151,12 @@ def test_partitions_and_silos_that_may_not_be_seen_are_not_nothing(place: int) -
     ("missing", "room"),
     [
         ((), "current"),
-        (("msLAPS-",), "legacy"),
+        (("msLAPS-",), None),
         (("ms-Mcs-",), "current"),
-        (("msLAPS-", "ms-Mcs-"), "none"),
+        (("msLAPS-", "ms-Mcs-"), None),
     ],
 )
-def test_the_schema_says_which_laps_there_is_room_for(missing: tuple[str, ...], room: str) -> None:
+def test_room_for_laps_is_told_only_where_its_definition_is_seen(missing: tuple[str, ...], room: str | None) -> None:
     assert defence(lacking(forest.small(), *missing))[0].local_passwords == room
 
 
@@ -249,3 +249,27 @@ def test_until_when_a_system_is_repaired_is_known_or_a_gap(values: dict[str, obj
 
     assert (system.supported_until is not None) is known
     assert len(details) == (not known) and all(said in detail for detail in details)
+
+
+@pytest.mark.parametrize("name", ["tier0", "tight"])
+def test_a_policy_or_silo_that_does_not_show_what_it_is_leaves_their_number_open(name: str) -> None:
+    port = everything()
+    port.forest = [
+        replace(one, values={"ntsecuritydescriptor": (hiding("objectClass"),)}) if f"CN={name}," in one.dn else one
+        for one in port.forest
+    ]
+    (defence,) = [row for row in reading(port) if isinstance(row, DirectoryDefence)]
+
+    assert defence.silos_enforced is None
+
+
+def test_a_domain_of_the_forest_that_does_not_show_what_it_is_lets_nobody_be_called_ordinary() -> None:
+    port = everything()
+    port.forest = [
+        replace(one, values={"ntsecuritydescriptor": (hiding("objectClass"),)}) if "CN=CHILD," in one.dn else one
+        for one in port.forest
+    ]
+    records = reading(port)
+
+    assert {row.privileged for row in records if isinstance(row, Privilege)} <= {True, None}
+    assert any("cn=child" in row.detail.lower() for row in records if isinstance(row, Gap))

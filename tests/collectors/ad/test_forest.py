@@ -169,4 +169,4 @@ def test_the_plan_names_every_domain() -> None:
     calls = list(AdCollector().plan(ad_target("ldaps://dc", domains=["ldap://child:3389"])))
 
     assert {call.host for call in calls} == {"dc:636", "child:3389"}
-    assert len(calls) == 12
+    assert len(calls) == 14

@@ -32,7 +32,7 @@ from tests.lab.samba import DomainController
 
 TABLE = Path(__file__).parents[3] / "docs" / "ad-failures.md"
 NAME = "dc1.corp.test"
-LATER = 4  # searches that come before the objects of the domain: the server, the schema, the configuration
+LATER = 5  # searches before the objects of the domain: the server, the schema, twice the configuration, groups
 EXPECTED = {
     "password, right": ("read", "", 0),
     "password, wrong": ("denied", "wrong password", 1),
