@@ -136,15 +136,13 @@ class Domains:
                 yield Loss(f"schema without {name}", source, (name, "no right", "schema"), "schema")
 
     def configuration(self) -> Iterator[Loss]:
-        """Listing denied below each object of the configuration, and each of those that hold others hidden."""
-        holders = {decode.folded(dn) for dn in self._holders()}
+        """Listing denied below each object of the configuration, and each of them hidden."""
         for one in self.entries:
             if decode.under(one.dn, CONFIGURATION) and not decode.under(one.dn, SCHEMA):
                 at = frozenset({decode.folded(one.dn)})
                 words = (one.dn, decode.own_name(one.dn), "forest")
                 yield Loss(f"{one.dn} not listed", self._denied(Denial(at, lists=True)), words, "configuration")
-                if at <= holders:
-                    yield Loss(f"{one.dn} hidden", self._denied(Denial(at, whole=True)), words, "configuration")
+                yield Loss(f"{one.dn} hidden", self._denied(Denial(at, whole=True)), words, "configuration")
 
     def cut(self, given: Iterable[int]) -> Iterator[Loss]:
         """Each search broken off at the end of each page, a page being a few entries, and each failure in its midst."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from scanner.institution.estate import load_estate
 from tests.collectors.aws.losses import Remembered
@@ -42,10 +45,12 @@ def institution(folder: Path) -> Iterator[Place]:
             "domain": lambda: Domain(entries),
         },
     )
-    try:
-        yield Place(Bench(held), answers)
-    finally:
-        held.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)  # nothing here outlives the test, and a disk takes its time
+        try:
+            yield Place(Bench(held), answers)
+        finally:
+            held.close()
 
 
 def faults(outcomes: list[Outcome]) -> list[str]:

@@ -16,7 +16,8 @@ from tests.honesty.grading import states, tallies
 from tests.honesty.law import Loss, Outcome
 from tests.honesty.losses_of_clouds import FAILURES, RIGHTS, Clouds
 from tests.honesty.places import Place, faults, institution
-from tests.honesty.table import accepted, gathered, row, section
+from tests.honesty.share import drawn, every_one
+from tests.honesty.table import DOCUMENT, accepted, gathered, row, section
 
 WORDS = "Rights are denied in both accounts at once, as a role that is the same in each would have it."
 
@@ -50,7 +51,7 @@ def failures(place: Place) -> list[Outcome]:
 
 @pytest.fixture(scope="module")
 def pairs(place: Place) -> list[Outcome]:
-    return place.told(Clouds(place.answers).pairs())
+    return place.told(drawn(Clouds(place.answers).pairs(), 10))
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,8 @@ def places(place: Place, asked: dict[str, Asking]) -> list[Outcome]:
     clouds = Clouds(place.answers)
     regions = {region for one in asked.values() for region in one.regions}
     questions = {name: one.questions for name, one in asked.items()}
-    return place.told(_chained(clouds.regions(regions), clouds.answers_lost(), clouds.sessions_lost(questions)))
+    parts = _chained(clouds.regions(regions), clouds.answers_lost(), clouds.sessions_lost(questions))
+    return place.told(drawn(parts, 4))
 
 
 def _chained(*parts: Iterator[Loss]) -> Iterator[Loss]:
@@ -84,8 +86,8 @@ def test_a_right_denied_improves_nothing(rights: list[Outcome]) -> None:
     assert sum(bool(one.undetermined) for one in rights) > 10
 
 
-def test_two_hundred_pairs_of_rights_denied_improve_nothing(pairs: list[Outcome]) -> None:
-    assert len(pairs) == 200
+def test_pairs_of_rights_denied_improve_nothing(pairs: list[Outcome]) -> None:
+    assert len(pairs) == (200 if every_one() else 20)
     assert faults(pairs) == []
 
 
@@ -95,7 +97,7 @@ def test_no_way_of_failing_improves_anything(failures: list[Outcome]) -> None:
 
 
 def test_no_region_no_answer_and_no_session_lost_improves_anything(places: list[Outcome]) -> None:
-    assert len(places) > 50
+    assert len(places) > (50 if every_one() else 12)
     assert faults(places) == []
 
 
@@ -107,6 +109,9 @@ def test_remembering_populations_gives_what_grading_afresh_gives(place: Place, p
 def test_the_table_is_the_accepted_one(
     rights: list[Outcome], failures: list[Outcome], pairs: list[Outcome], places: list[Outcome]
 ) -> None:
+    if not every_one():
+        assert [name for name in RIGHTS if f"| {name} |" not in DOCUMENT.read_text("utf-8")] == []
+        return
     regions = [one for one in places if not one.loss.group]
     others = [one for one in (*pairs, *failures, *places) if one.loss.group]
     rows = [row(one) for one in (*rights, *regions)] + gathered(others)
