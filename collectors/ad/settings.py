@@ -90,7 +90,7 @@ class Settings:
             lacking.append(("forest_level", "the partitions of the forest are not shown"))
         laps = self._local_passwords()
         if laps is None:
-            lacking.append(("local_passwords", "no definition of msLAPS-PasswordExpirationTime is shown"))
+            lacking.append(("local_passwords", "the schema shows no definition of msLAPS-PasswordExpirationTime"))
         for name, said in lacking:
             self.view.lose(GapWhy.DENIED, said, (f"DirectoryDefence.{name}",))
         return DirectoryDefence(
