@@ -21,9 +21,20 @@ from scanner.model import (
 
 _NAMES = tuple(sorted(FACTS))
 _OF_DOMAIN = tuple(name for name in attributes.of_groups(attributes.SETTINGS) if name not in attributes.GROUP)
-_ENTRANCE = frozenset({"SignIn", "Authenticators"})
+_ENTRANCE = frozenset(
+    {
+        "Authenticators",
+        "SignIn.mfa",
+        "SignIn.excluded",
+        "SignIn.policy",
+        "SignIn.legacy_protocols",
+        "SignIn.conditions",
+        "SignIn.trusted_network_bypass",
+        "SignIn.revocation",
+    }
+)
 _IN_PART = frozenset({"Directory.name", "Privilege.privileged", "Privilege.standing", "Privilege.residual"})
-PROMISED = (FACTS - {"Directory", "Privilege"} - _ENTRANCE) | _IN_PART
+PROMISED = (FACTS - {"Directory", "Privilege"} - promised_facts(_ENTRANCE)) | _IN_PART
 """What a domain speaks of; other fields of these two are left to other sources, and how one signs in to the ways in."""
 
 

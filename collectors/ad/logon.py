@@ -126,7 +126,8 @@ def _may_be_delegated(not_delegated: bool | None, shielded: bool | None) -> bool
 def sign_in(asset: str, at: datetime, account: Traits, shielded: bool | None, renewed: bool | None) -> SignIn:
     """What the directory itself asks for, where it is the way in.
 
-    A smart card that is demanded while the secret behind it stays the same keeps nobody out who has that secret.
+    A smart card that is demanded while the secret behind it stays the same keeps nobody out who has that secret. How
+    long a ticket stands for a passed factor is a setting of group policies, which are not read.
     """
     asks = account.smart_card if not account.smart_card else renewed
     return SignIn(
@@ -136,7 +137,6 @@ def sign_in(asset: str, at: datetime, account: Traits, shielded: bool | None, re
         excluded=False,
         policy=None if account.smart_card is None else "smart card" if account.smart_card else "password",
         legacy_protocols=None if shielded is None else "blocked" if shielded else "allowed",
-        remembered="never",
         conditions=[],
         trusted_network_bypass=False,
         revocation="at_expiry",

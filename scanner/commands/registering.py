@@ -229,7 +229,7 @@ def _binding(
     populations = {name: judged.population for name, judged in graded.judged.items()}
     digest = configuration_digest(facts, scopes, populations, graded.membership)
     if digest is None:
-        raise UsageError(f"--binds: nothing judges {', '.join(facts)} in {system}; leave it out")
+        raise UsageError(f"--binds: nothing is known of {', '.join(facts)} in {system}; leave it out")
     return {"binds": sorted(facts), "binds_sha256": digest}
 
 

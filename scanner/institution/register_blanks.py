@@ -96,7 +96,7 @@ def _fields(kind: EntryKind, row: Row, folder: Path, problem: Callable[[Problem]
         fields["count"] = int(count) if count.isascii() and count.isdigit() else count
     if name := given.get("document"):
         place = folder / name
-        if place.is_file():
+        if place.is_file() and place.resolve().is_relative_to(folder.resolve()):
             fields["document"] = document_of(place)
         else:
             problem(Problem(file, None, row.place("document"), f"document: {name!r}: no such file beside the workbook"))

@@ -70,6 +70,7 @@ def read_sheet(
     except ConfigurationError as error:
         problems.extend(error.problems)
         return
+    found.reset_dimensions()  # type: ignore[attr-defined] # of a sheet that is only read; what a file says may be less
     header: list[str] | None = None
     known = (*required, *optional)
     for number, row in enumerate(found.iter_rows(max_row=MOST_ROWS + 1), start=1):
@@ -87,10 +88,23 @@ def read_sheet(
                 for name, place in zip(texts, places, strict=True)
                 if name and name not in known
             ]
+            faults += [
+                (place, f"the column {name!r} is given twice")
+                for index, (name, place) in enumerate(zip(texts, places, strict=True))
+                if name and name in texts[:index]
+            ]
             faults += [(places[0], f"the column {name!r} is missing") for name in required if name not in texts]
             problems.extend(Problem(file, None, place, fault) for place, fault in faults)
             if faults:
                 return
+            continue
+        astray = [
+            place
+            for index, (text, place) in enumerate(zip(texts, places, strict=True))
+            if text and not (index < len(header) and header[index])
+        ]
+        if astray:
+            problems.append(Problem(file, None, astray[0], "stands under no column"))
             continue
         cells = {name: text for name, text in zip(header, texts, strict=False) if name}
         where = {name: place for name, place in zip(header, places, strict=False) if name}

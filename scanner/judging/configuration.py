@@ -18,7 +18,8 @@ def configuration_digest(
 ) -> str | None:
     """SHA-256 in hex over what every source says of these facts about every possible member of the scopes.
 
-    Moments are left out: when something was last used is no setting. None where nothing judges assets of that kind.
+    Moments are left out: when something was last used is no setting. None where nothing judges assets of that kind, or
+    where nothing at all is said of one of the facts.
     """
     columns = [identifier(scope.column) for scope in scopes]
     digest = hashlib.sha256()
@@ -26,9 +27,13 @@ def configuration_digest(
         held = [population for population in populations.values() if population.fact.kind == _kind(name, membership)]
         if not held or not columns:
             return None
+        said = False
         for population in sorted(held, key=lambda each: each.name):
             for row in _rows(name, columns, population, membership):
+                said = True
                 digest.update(canonical_json([name, *row]) + b"\n")
+        if not said:
+            return None
     return digest.hexdigest()
 
 

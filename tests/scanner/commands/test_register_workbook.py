@@ -94,6 +94,7 @@ def test_rows_left_empty_are_left_alone(institution: Institution, workbook: Path
         ("expires_at", "soon", "expected a date"),
         ("scenes", "remote_wrk", "did you mean 'remote_work'"),
         ("document", "nowhere.pdf", "no such file beside the workbook"),
+        ("document", "/etc/hostname", "no such file beside the workbook"),
         ("owner", None, "'owner' is missing"),
         ("id", "no name", "is not a name"),
     ],

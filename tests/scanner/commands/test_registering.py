@@ -254,3 +254,11 @@ def test_binding_to_a_fact_that_does_not_exist_is_told(institution: Institution,
 
     assert result.exit_code == 2
     assert "did you mean 'SignIn'" in result.stderr
+
+
+def test_binding_to_a_fact_of_which_nothing_is_known_is_refused(institution: Institution, minutes: Path) -> None:
+    institution.scan()
+    result = _attest(institution, minutes, binds="Privilege", store=institution.store)
+
+    assert result.exit_code == 2
+    assert "nothing is known of Privilege in core" in result.stderr

@@ -53,6 +53,8 @@ def test_a_time_of_day_is_kept_and_midnight_is_a_date() -> None:
     ("rows", "place", "said"),
     [
         ([["system", "hour"], ["core", 1]], "systems!B1", "did you mean 'hours'"),
+        ([["system", "hours", "hours"], ["core", 1, 2]], "systems!C1", "is given twice"),
+        ([["system", "hours"], ["core", 1, "stray"]], "systems!C2", "stands under no column"),
         ([["hours"], [1]], "systems!A1", "the column 'system' is missing"),
         ([], "systems", "is empty"),
     ],
@@ -125,3 +127,15 @@ def test_the_institutions_of_the_funnel_read_the_same_from_a_workbook() -> None:
     lines = [line.split(",") for line in path.read_text("utf-8").splitlines()]
 
     assert read_inventory("a.xlsx", book(*lines)) == read_inventory("a.csv", path.read_bytes())
+
+
+def test_rows_beyond_the_size_that_a_file_claims_are_read() -> None:
+    stream = io.BytesIO(book(["system", "hours"], ["core", 1], ["hr", 2]))
+    shrunk = io.BytesIO()
+    with zipfile.ZipFile(stream) as held, zipfile.ZipFile(shrunk, "w") as made:
+        for name in held.namelist():
+            part = held.read(name)
+            made.writestr(name, part.replace(b'<dimension ref="A1:B3"', b'<dimension ref="A1:B2"'))
+
+    assert shrunk.getvalue() != stream.getvalue()
+    assert [row.cells["system"] for row in _read(shrunk.getvalue())] == ["core", "hr"]
