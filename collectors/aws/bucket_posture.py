@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from collectors.aws.kleene import every, negated, some
-from collectors.aws.look import Look, items, text
+from collectors.aws.look import Look, instant, items, text
 from collectors.aws.posture_operations import (
     ACCOUNT_BLOCK,
     BUCKET_ACL,
@@ -136,7 +137,7 @@ def _retention(look: Look, asset: str, name: str, region: str) -> Iterator[Recor
     policy: Any = None
     try:
         answer = look.find(BUCKET_LIFECYCLE, region, Bucket=name)
-        policy = "none" if answer is None else removal(items(answer, "Rules"))
+        policy = "none" if answer is None else removal(items(answer, "Rules"), look.begun)
         if policy is None:
             detail = "rules remove a part of the content only"
             yield from look.gap("Retention", GapWhy.UNSEEN, detail, asset=asset, field="policy")
@@ -219,8 +220,8 @@ def _lists_are_off(answer: Answer) -> bool:
     return [text(rule, "ObjectOwnership") for rule in rules] == ["BucketOwnerEnforced"]
 
 
-def removal(rules: list[Mapping[str, Any]]) -> str | None:
-    """``executing`` where a rule in force removes all current content, ``on_paper`` where one is switched off.
+def removal(rules: list[Mapping[str, Any]], now: datetime) -> str | None:
+    """``executing`` where a rule in force removes all current content; ``on_paper`` where one is off, or yet to begin.
 
     ``none`` where no rule removes any of it, None where only a part of it is removed.
     """
@@ -231,7 +232,8 @@ def removal(rules: list[Mapping[str, Any]]) -> str | None:
             raise Malformed("a lifecycle rule has an expiration that is no object")
         status = text(rule, "Status")
         if expiry and ("Days" in expiry or "Date" in expiry):
-            states.add("partly" if status == "Enabled" and _narrow(rule) else status)
+            begun = "Days" in expiry or instant(expiry["Date"]) <= now
+            states.add("later" if not begun else "partly" if status == "Enabled" and _narrow(rule) else status)
     if "Enabled" in states:
         return "executing"
     if "partly" in states:

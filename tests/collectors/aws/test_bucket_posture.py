@@ -14,6 +14,7 @@ from scanner.model import Fact, Gap
 from tests.collectors.aws.lab import ACCOUNT, BLOCKS_ALL, BLOCKS_NEW, for_everybody, only_with_tls
 from tests.collectors.aws.losses import Remembered, seen
 from tests.collectors.aws.recorded import account
+from tests.collectors.stage import NOW
 
 ACCOUNT_BLOCK = f"s3control-get-public-access-block.{ACCOUNT}.json"
 BLOCK, POLICY, ACL, OWNERSHIP, LIFECYCLE = (
@@ -193,7 +194,7 @@ EXPIRES = {"Status": "Enabled", "Filter": {}, "Expiration": {"Days": 30}}
     [
         ([], "none"),
         ([EXPIRES], "executing"),
-        ([{**EXPIRES, "Expiration": {"Date": "2027-01-01T00:00:00Z"}}], "executing"),
+        ([{**EXPIRES, "Expiration": {"Date": "2027-01-01T00:00:00Z"}}], "on_paper"),
         ([{"Status": "Enabled", "Prefix": "", "Expiration": {"Days": 30}}], "executing"),
         ([{**EXPIRES, "Status": "Disabled"}], "on_paper"),
         ([{**EXPIRES, "Filter": {"Prefix": "tmp/"}}], None),
@@ -201,11 +202,13 @@ EXPIRES = {"Status": "Enabled", "Filter": {}, "Expiration": {"Days": 30}}
         ([{**EXPIRES, "Filter": {"Prefix": "tmp/"}}, EXPIRES], "executing"),
         ([{**EXPIRES, "Expiration": {"ExpiredObjectDeleteMarker": True}}], "none"),
         ([{"Status": "Enabled", "Filter": {}, "NoncurrentVersionExpiration": {"NoncurrentDays": 9}}], "none"),
+        ([{"Status": "Enabled", "Filter": {}, "Expiration": {"Date": "2020-01-01T00:00:00Z"}}], "executing"),
+        ([{"Status": "Enabled", "Filter": {}, "Expiration": {"Date": "2999-01-01T00:00:00Z"}}], "on_paper"),
         ([{"Status": "Enabled", "Filter": {}, "Transitions": [{"Days": 9, "StorageClass": "GLACIER"}]}], "none"),
     ],
 )
 def test_content_is_removed_by_a_rule_in_force_for_all_of_it(rules: list[dict[str, Any]], state: str | None) -> None:
-    assert removal(rules) == state
+    assert removal(rules, NOW) == state
     assert posture(Retention, lifecycle={"Rules": rules}).policy == state
 
 
