@@ -15,7 +15,6 @@ PASSWORD_ONLY: dict[str, Any] = {
     "excluded": False,
     "policy": "password",
     "legacy_protocols": "allowed",
-    "remembered": "never",
     "conditions": [],
     "trusted_network_bypass": False,
     "revocation": "at_expiry",
@@ -85,12 +84,12 @@ PEOPLE = (
     ),
     Situation(
         item="1-1",
-        says="The domain remembers nothing, and the gateway trusts a device for ever.",
+        says="The gateway trusts a device for ever, of which the domain behind it knows nothing.",
         said={
             "ad": {"User": PERSON, "SignIn": PASSWORD_ONLY},
             "idp": {"SignIn": STRICT | {"remembered": "unlimited"}},
         },
-        judged={"1-1/factor-forgotten": UNKNOWN},
+        judged={"1-1/factor-forgotten": FAIL},
         mended={"idp": {"SignIn": {"remembered": "never"}}},
     ),
     Situation(
@@ -302,7 +301,7 @@ PEOPLE = (
         says="A disabled account goes on working until its ticket runs out.",
         said={"ad": {"User": PERSON, "SignIn": PASSWORD_ONLY}},
         judged={"1-5/revocable": FAIL},
-        mended={"ad": {"SignIn": {"revocation": "timed", "revocation_minutes": 30}}},
+        mended={"ad": {"SignIn": {"revocation": "continuous"}}},
     ),
     Situation(
         item="1-5",
