@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from typing import Any
@@ -15,14 +15,17 @@ from scanner.errors import nearest
 from scanner.facts import FACTS
 from scanner.institution.nouns import key_fault
 from scanner.institution.toml_source import Table
-from scanner.model import Scene, iso
+from scanner.model import Level, Pillar, Scene, iso
 from scanner.sealed.canonical import canonical_json
 
 LONGEST_EXCEPTION = timedelta(days=365)
 """An accepted risk is looked at again within a year."""
 
 SHORTEST_REASON = 30
-"""Characters that the reason of an exception has at least."""
+"""Characters that the reason of an exception or a revocation has at least."""
+
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+"""When an entry expires that states no end: plans and revocations need none."""
 
 _REQUIREMENT = re.compile(r"([1-9]-[1-9][0-9]?|I|II|III|IV)(/[a-z0-9][a-z0-9-]*)+")
 _ITEM = re.compile(r"[1-9]-[1-9][0-9]?")
@@ -37,6 +40,18 @@ class EntryKind(StrEnum):
     REVIEW = "review"
     EXCEPTION = "exception"
     SCOPE_STATEMENT = "scope_statement"
+    ADOPTION = "adoption"
+    """What is planned for a scene of a system; it grades nothing."""
+    REVOCATION = "revocation"
+    """Takes back another entry, from the moment it was made on."""
+
+
+UNADDRESSED = frozenset({EntryKind.SCOPE_STATEMENT, EntryKind.ADOPTION, EntryKind.REVOCATION})
+"""Kinds that speak of no requirement."""
+LASTING = frozenset({EntryKind.ADOPTION, EntryKind.REVOCATION})
+"""Kinds that need no end."""
+UNDOCUMENTED = UNADDRESSED | {EntryKind.EXCEPTION}
+"""Kinds that need no document."""
 
 
 class Answer(StrEnum):
@@ -55,6 +70,32 @@ class ExceptionType(StrEnum):
     PLANNED = "planned"
 
 
+class PlanStatus(StrEnum):
+    """How far an adoption plan has come."""
+
+    PLANNED = "planned"
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
+    LATE = "late"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """From which level to which, by when; ``pillar`` None means all of them."""
+
+    pillar: Pillar | None
+    current: Level
+    target: Level
+    due: date
+    """The last day (UTC) on which it is in time."""
+    status: PlanStatus
+
+    def overdue(self, as_of: datetime) -> bool:
+        """Whether its day has passed and it is neither done nor dropped."""
+        return self.status not in (PlanStatus.DONE, PlanStatus.DROPPED) and as_of.astimezone(UTC).date() > self.due
+
+
 @dataclass(frozen=True)
 class Document:
     """The document that the entry rests on, by name and SHA-256 in hex."""
@@ -70,8 +111,9 @@ class Entry:
     kind: EntryKind
     id: str
     requirement: str
-    """Address of the requirement; empty for a scope statement."""
+    """Address of the requirement; empty for kinds that speak of none."""
     system: str
+    """Empty for a revocation, which speaks of an entry."""
     scenes: tuple[Scene, ...]
     owner: str
     approver: str
@@ -94,6 +136,10 @@ class Entry:
     """Facts that an attestation speaks of; when what they say of the system changes, it lapses."""
     binds_sha256: str = ""
     """Digest of what they said when it was made, in hex."""
+    plan: Plan | None = None
+    """What an adoption plan says."""
+    revokes: str = ""
+    """Id of the entry that a revocation takes back."""
     fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Every field but the signature, as written: what is signed."""
 
@@ -120,30 +166,32 @@ def read_entry(kind: EntryKind, table: Table, known: Known) -> Entry:
     """One entry of a register file; what is wrong is added to the problems of the table."""
     before = len(table.problems)
     id_ = table.expect_name("id")
-    system, scenes = _scope(table, known.systems)
+    system, scenes = ("", ()) if kind is EntryKind.REVOCATION else _scope(table, known.systems)
     made_at = table.expect_moment("made_at")
     binds, binds_sha256 = _bound(table) if kind is EntryKind.ATTESTATION else ((), "")
     entry = Entry(
         kind=kind,
         id=id_,
-        requirement="" if kind is EntryKind.SCOPE_STATEMENT else _requirement(table, known.requirements),
+        requirement="" if kind in UNADDRESSED else _requirement(table, known.requirements),
         system=system,
         scenes=scenes,
         owner=table.expect_str("owner"),
         approver=table.expect_str("approver"),
         made_at=made_at,
         effective_from=table.expect_moment("effective_from", made_at),
-        expires_at=table.expect_moment("expires_at"),
+        expires_at=table.expect_moment("expires_at", NEVER if kind in LASTING else None),
         document=_document(table, kind),
         signature=_signature(table, id_),
         file=table.source.file,
         denies=_denies(table, kind),
-        statement=table.expect_str("statement", "" if kind is EntryKind.EXCEPTION else None),
+        statement=table.expect_str("statement", "" if kind in (EntryKind.EXCEPTION, EntryKind.REVOCATION) else None),
         assets=_exception(table) if kind is EntryKind.EXCEPTION else (),
         item=_item(table, known.requirements) if kind is EntryKind.SCOPE_STATEMENT else "",
         population=_population(table) if kind is EntryKind.SCOPE_STATEMENT else "",
         binds=binds,
         binds_sha256=binds_sha256,
+        plan=_plan(table, scenes) if kind is EntryKind.ADOPTION else None,
+        revokes=_revoked(table, id_) if kind is EntryKind.REVOCATION else "",
         fields={key: value for key, value in table.data.items() if key != "signature"},
     )
     times = _happened(table, kind, made_at)
@@ -200,7 +248,7 @@ def _population(table: Table) -> str:
 
 
 def _document(table: Table, kind: EntryKind) -> Document | None:
-    if "document" not in table and kind in (EntryKind.EXCEPTION, EntryKind.SCOPE_STATEMENT):
+    if "document" not in table and kind in UNDOCUMENTED:
         table.expect_raw("document")
         return None
     inner = table.expect_table("document")
@@ -241,12 +289,34 @@ def _denies(table: Table, kind: EntryKind) -> bool:
 
 def _exception(table: Table) -> tuple[str, ...]:
     table.expect_enum("type", ExceptionType)
-    reason = table.expect_str("reason")
-    if reason and len(" ".join(reason.split())) < SHORTEST_REASON:
-        table.problem("reason", f"expected at least {SHORTEST_REASON} characters that say why")
+    _reason(table)
     return table.expect_list(
         "assets", valid=lambda key: "names exact assets, no patterns" if "*" in key else key_fault(key)
     )
+
+
+def _reason(table: Table) -> None:
+    reason = table.expect_str("reason")
+    if reason and len(" ".join(reason.split())) < SHORTEST_REASON:
+        table.problem("reason", f"expected at least {SHORTEST_REASON} characters that say why")
+
+
+def _plan(table: Table, scenes: tuple[Scene, ...]) -> Plan:
+    if len(scenes) != 1:
+        table.problem("scenes", "a plan is for one scene", "write one plan for each scene")
+    pillar = table.expect_enum("pillar", Pillar) if "pillar" in table else table.expect_raw("pillar")
+    current, target = table.expect_enum("current", Level), table.expect_enum("target", Level)
+    if "current" in table and "target" in table and target.rank <= current.rank:
+        table.problem("target", f"{target.value!r} does not lie above current, {current.value!r}")
+    return Plan(pillar, current, target, table.expect_moment("due").date(), table.expect_enum("status", PlanStatus))
+
+
+def _revoked(table: Table, id_: str) -> str:
+    _reason(table)
+    revokes = table.expect_name("revokes")
+    if revokes and revokes == id_:
+        table.problem("revokes", "is the entry itself", "the id of the entry that is taken back")
+    return revokes
 
 
 def _happened(table: Table, kind: EntryKind, made_at: datetime) -> tuple[tuple[str, datetime], ...]:

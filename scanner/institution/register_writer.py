@@ -21,6 +21,8 @@ FILES: Mapping[EntryKind, str] = {
     EntryKind.REVIEW: "reviews.toml",
     EntryKind.EXCEPTION: "exceptions.toml",
     EntryKind.SCOPE_STATEMENT: "scope-statements.toml",
+    EntryKind.ADOPTION: "adoption-plan.toml",
+    EntryKind.REVOCATION: "revocations.toml",
 }
 """Where a new entry of a kind is written; entries may stand in any other file as well."""
 

@@ -1,0 +1,125 @@
+"""What one entry may say, by kind: everything wrong is told by line and key, and nothing is guessed."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from scanner.errors import ConfigurationError
+from scanner.institution.register_entry import NEVER, Entry, EntryKind, Plan, PlanStatus
+from scanner.institution.register_writer import FILES
+from scanner.institution.registers import parse_registers
+from scanner.model import Level, Pillar, Scene
+
+PLAN = """[[adoption]]
+id = "PL-001"
+system = "core"
+scenes = ["remote_work"]
+pillar = "identity"
+current = "I"
+target = "II"
+due = 2026-11-20
+status = "in_progress"
+statement = "Every entrance decides by the state of the device."
+owner = "wang"
+approver = "chang"
+made_at = 2026-10-01
+"""
+REVOCATION = """[[revocation]]
+id = "RE-001"
+revokes = "AT-001"
+reason = "An entrance was found that the list does not name."
+owner = "wang"
+approver = "chang"
+made_at = 2026-10-01
+"""
+SYSTEMS = {"core": (Scene.REMOTE_WORK, Scene.SYSTEM_OPERATIONS)}
+
+
+def read(text: str) -> Entry:
+    (entry,) = parse_registers({"entries.toml": text.encode()}, frozenset({"1-1/mfa-enforced"}), SYSTEMS).entries
+    return entry
+
+
+def told(text: str) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        read(text)
+    return [f"{each.line} {each.key}: {each.message}" for each in caught.value.problems]
+
+
+def test_a_plan_says_from_which_level_to_which_by_when() -> None:
+    entry = read(PLAN)
+    assert entry.plan == Plan(Pillar.IDENTITY, Level.I, Level.II, date(2026, 11, 20), PlanStatus.IN_PROGRESS)
+    assert (entry.kind, entry.requirement, entry.expires_at) == (EntryKind.ADOPTION, "", NEVER)
+    assert entry.covers("core", Scene.REMOTE_WORK)
+    assert not entry.covers("core", Scene.SYSTEM_OPERATIONS)
+
+
+def test_a_plan_without_a_pillar_is_for_all_of_them() -> None:
+    plan = read(PLAN.replace('pillar = "identity"\n', "")).plan
+    assert plan is not None
+    assert plan.pillar is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('scenes = ["remote_work"]\n', "", "1 adoption[0].scenes: a plan is for one scene"),
+        ('"remote_work"', '"remote_work", "system_operations"', "4 adoption[0].scenes: a plan is for one scene"),
+        ('"identity"', '"identiy"', "5 adoption[0].pillar: there is no word 'identiy'; did you mean 'identity'?"),
+        ('target = "II"', 'target = "I"', "7 adoption[0].target: 'I' does not lie above current, 'I'"),
+        ('target = "II"', 'target = "V"', "7 adoption[0].target: there is no word 'V'"),
+        ('target = "II"\n', "", "1 adoption[0]: 'target' is missing"),
+        ("due = 2026-11-20", 'due = "soon"', "8 adoption[0].due: expected a date or an RFC 3339 time with its zone"),
+        ('"in_progress"', '"begun"', "9 adoption[0].status: there is no word 'begun'"),
+        ('statement = "Every', 'statment = "Every', "1 adoption[0]: 'statement' is missing"),
+    ],
+)
+def test_a_wrong_plan_is_told_by_line_and_key(old: str, new: str, problem: str) -> None:
+    assert any(line.startswith(problem) for line in told(PLAN.replace(old, new))), told(PLAN.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("status", "as_of", "overdue"),
+    [
+        (PlanStatus.PLANNED, datetime(2026, 11, 20, 23, 59, tzinfo=UTC), False),
+        (PlanStatus.PLANNED, datetime(2026, 11, 21, tzinfo=UTC), True),
+        (PlanStatus.LATE, datetime(2026, 11, 21, tzinfo=UTC), True),
+        (PlanStatus.DONE, datetime(2026, 11, 21, tzinfo=UTC), False),
+        (PlanStatus.DROPPED, datetime(2026, 11, 21, tzinfo=UTC), False),
+    ],
+)
+def test_a_plan_is_overdue_after_its_last_day_unless_it_is_done_or_dropped(
+    status: PlanStatus, as_of: datetime, overdue: bool
+) -> None:
+    plan = read(PLAN.replace("in_progress", status.value)).plan
+    assert plan is not None
+    assert plan.overdue(as_of) is overdue
+
+
+def test_a_revocation_names_the_entry_that_it_takes_back_and_needs_no_system() -> None:
+    entry = read(REVOCATION)
+    assert (entry.revokes, entry.system, entry.requirement, entry.expires_at) == ("AT-001", "", "", NEVER)
+    assert not entry.covers("core", Scene.REMOTE_WORK)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('revokes = "AT-001"\n', "", "1 revocation[0]: 'revokes' is missing"),
+        ('"AT-001"', '"../x"', "3 revocation[0].revokes: '../x' is not a name"),
+        ('"AT-001"', '"RE-001"', "3 revocation[0].revokes: is the entry itself"),
+        ("An entrance was found that the list does not name.", "wrong", "4 revocation[0].reason: expected at least 30"),
+        ('owner = "wang"\n', "", "1 revocation[0]: 'owner' is missing"),
+        ("made_at = 2026-10-01\n", "", "1 revocation[0]: 'made_at' is missing"),
+    ],
+)
+def test_a_wrong_revocation_is_told_by_line_and_key(old: str, new: str, problem: str) -> None:
+    lines = told(REVOCATION.replace(old, new))
+    assert any(line.startswith(problem) for line in lines), lines
+
+
+def test_every_kind_has_a_file_of_its_own() -> None:
+    assert sorted(FILES) == sorted(EntryKind)
+    assert len(set(FILES.values())) == len(EntryKind)
