@@ -101,7 +101,7 @@ def beat(
     """A heartbeat: I am here, I am the one whom you gave ``nonce`` last, and what I am is ``root``.
 
     ``seq`` rises by one with each accepted message; ``ts`` is the agent's own clock, RFC 3339 in UTC; ``prev_root`` is
-    the root that the server accepted last.
+    the root that the server has whole: that of the last message answered with 200 and nothing in ``need``.
     """
     return {
         "v": VERSION,
