@@ -96,6 +96,21 @@ class RegisterWhy(StrEnum):
     EXPIRED = "expired"
     LAPSED = "lapsed"
     SELF_DECLARED = "self_declared"
+    TOO_FEW = "too_few"
+    """Reviews in force add up to fewer than the baseline asks for within its period."""
+    TOO_OLD = "too_old"
+    """The event lies further back than the baseline lets it count."""
+    UNCOMPENSATED = "uncompensated"
+    """The check that is to compensate the failure is not met."""
+
+
+class AlarmWord(StrEnum):
+    """What is to be looked at again about an exception."""
+
+    WIDENED = "widened"
+    STALE = "stale"
+    EXPIRING = "expiring"
+    COMPENSATION_LOST = "compensation_lost"
 
 
 class Outcome(StrEnum):
@@ -142,6 +157,33 @@ class ItemState(StrEnum):
     NOT_APPLICABLE = "not_applicable"
 
 
+class Effort(StrEnum):
+    """What it takes to mend something, in rising order."""
+
+    SETTING = "setting"
+    CHANGE = "change"
+    PROJECT = "project"
+    PROGRAMME = "programme"
+
+    @property
+    def rank(self) -> int:
+        """Position on the scale: 0 for setting, 3 for programme."""
+        return list(Effort).index(self)
+
+
+class Impact(StrEnum):
+    """What users and operations notice of mending something, in rising order."""
+
+    NONE = "none"
+    LOW = "low"
+    HIGH = "high"
+
+    @property
+    def rank(self) -> int:
+        """Position on the scale: 0 for none, 2 for high."""
+        return list(Impact).index(self)
+
+
 class FailOn(StrEnum):
     """Which results make the exit code non-zero."""
 
@@ -160,10 +202,13 @@ ENUMS: tuple[type[StrEnum], ...] = (
     Origin,
     GapWhy,
     RegisterWhy,
+    AlarmWord,
     Outcome,
     RequirementKind,
     RequirementState,
     ItemState,
+    Effort,
+    Impact,
     FailOn,
 )
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import msgspec
 
 from scanner.model import (
+    AlarmWord,
     GapWhy,
     ItemState,
     Level,
@@ -15,6 +18,7 @@ from scanner.model import (
     RequirementKind,
     RequirementState,
     Scene,
+    ServiceModel,
 )
 
 SCHEMA_VERSION = 1
@@ -57,6 +61,14 @@ class Headline(msgspec.Struct, frozen=True, kw_only=True):
     with_exceptions: Span
 
 
+class ReviewCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How many reviews count within the days that end at ``as_of``, of how many that the baseline asks for."""
+
+    found: int
+    wanted: int
+    days: int
+
+
 class RequirementResult(msgspec.Struct, frozen=True, kw_only=True):
     """One requirement in one scope. Counts are assets; for documents they are zero."""
 
@@ -79,6 +91,8 @@ class RequirementResult(msgspec.Struct, frozen=True, kw_only=True):
     """Gap whys that keep a check open, or a register why; sorted, distinct."""
     entry: str | None = None
     """Register entry that satisfies or disproves a document requirement."""
+    reviewed: ReviewCount | None = None
+    """Where the baseline asks for a number of reviews."""
     last_proved: str | None = None
     branches: list[RequirementResult] = []
 
@@ -142,6 +156,18 @@ class GapRow(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
+class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What an adoption plan says, and whether its day has passed at ``as_of``."""
+
+    pillar: Pillar | None
+    """None: all of them."""
+    current: Level
+    target: Level
+    due: str
+    status: str
+    overdue: bool
+
+
 class RegisterRow(msgspec.Struct, frozen=True, kw_only=True):
     """One register entry and how it counts at ``as_of``."""
 
@@ -159,18 +185,225 @@ class RegisterRow(msgspec.Struct, frozen=True, kw_only=True):
     why: RegisterWhy | None
     detail: str = ""
     assets: int = 0
+    plan: PlanRow | None = None
+    statement: str = ""
+    """What a plan says; other kinds are read where they stand."""
 
 
-class Regression(msgspec.Struct, frozen=True, kw_only=True):
-    """A requirement that stands worse than in the previous assessment, or stayed disproved with its source dark."""
+class AlarmRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be looked at again about one exception, in one scope unless ``scene`` is None.
+
+    ``before`` and ``now`` count assets: failing beyond all exceptions or among those named (``widened``), named and
+    failing (``stale``); for ``expiring`` they are None and the days left.
+    """
+
+    entry: str
+    word: AlarmWord
+    requirement: str
+    """For ``compensation_lost`` the one that was to compensate."""
+    system: str
+    scene: Scene | None
+    before: int | None
+    now: int
+    named: bool = False
+    """Counts the assets that the exception names, not those beyond."""
+    unknown: int = 0
+    """Assets of which it is not known, so that ``now`` may be more."""
+    days: int = 0
+    """``expiring``: the step that was reached, 30, 14 or 7."""
+
+
+class ChangeCause(StrEnum):
+    """What a result can have changed by, as far as digests tell."""
+
+    FACTS = "facts"
+    """What sources say of assets."""
+    COVERAGE = "coverage"
+    """What could be seen."""
+    AGE = "age"
+    """The moment of assessment: evidence grew old, or a term ran out, and nothing else differs."""
+    SCOPE = "scope"
+    """The estate: systems, scenes, selectors, sources, targets."""
+    RULE = "rule"
+    """The baseline: checks, needs, parameters, maximum ages, items."""
+    REGISTERS = "registers"
+    CODE = "code"
+
+
+class ChangeKind(StrEnum):
+    """What kind of thing an input change is about."""
+
+    ESTATE = "estate"
+    SYSTEM = "system"
+    SCENE = "scene"
+    SERVICE_MODEL = "service_model"
+    TARGET_LEVEL = "target_level"
+    MEMBERS = "members"
+    SOURCE = "source"
+    TARGET = "target"
+    POPULATION = "population"
+    PRECEDENCE = "precedence"
+    BASELINE = "baseline"
+    REQUIREMENT = "requirement"
+    ENTRY = "entry"
+    APPROVER = "approver"
+    REGISTER_FILE = "register_file"
+    CODE = "code"
+    LISTING = "listing"
+    """What a target says of one type of fact."""
+
+
+class ChangeWhat(StrEnum):
+    """What became of a thing between two assessments."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+    RAISED = "raised"
+    LOWERED = "lowered"
+    CHECK = "check"
+    NEED = "need"
+    PARAMETERS = "parameters"
+    MAX_AGE = "max_age"
+    ITEM = "item"
+    """The item or gate that asks for it: level, cloud matrix, whether an exercised event is needed."""
+    WORDING = "wording"
+    """Files of the baseline differ, yet none of its rules."""
+    EDITED = "edited"
+    SIGNED = "signed"
+    UNSIGNED = "unsigned"
+    IN_FORCE = "in_force"
+    EXPIRED = "expired"
+    LAPSED = "lapsed"
+    REVOKED = "revoked"
+    DARK = "dark"
+    SEEN = "seen"
+    NOT_RECORDED = "not_recorded"
+    """The previous assessment does not say, so that neither a change nor its absence can be told."""
+
+
+class Turn(StrEnum):
+    """How a requirement stands beside the previous assessment, gravest first."""
+
+    DARK = "dark"
+    """Disproved, and its evidence was lost since."""
+    OUT_OF_SCOPE = "out_of_scope"
+    """Disproved, and then the estate changed so that it is not looked at as it was."""
+    WORSE = "worse"
+    """Met before, disproved now."""
+    LOST = "lost"
+    """Met before, open now."""
+    GONE = "gone"
+    """Disproved before; the baseline asks for it no more."""
+    BETTER = "better"
+    """Disproved before, met now."""
+    ASSESSED = "assessed"
+    """Open before, decided now."""
+    EXCEPTED = "excepted"
+    """The same without exceptions, another state with them."""
+
+
+class RuleBasis(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What judged one requirement, without its words."""
+
+    check: str = ""
+    """Id of the check; the kind where there is none."""
+    need: float | None = None
+    max_age: int = 0
+    """Seconds."""
+    parameters: dict[str, str] = {}
+    """JSON of each, or its digest where it is long."""
+    item: str = ""
+    """Digest of what the item or gate is: level, pillar, cloud matrix, whether an exercised event is needed."""
+    branches: list[str] = []
+    over: str = ""
+    reads: list[str] = []
+    """Fields that it reads, as ``Fact.field``; a fact alone stands for its keys."""
+    sources: list[str] = []
+    """Sources that promise any of these facts."""
+
+
+class SystemBasis(msgspec.Struct, frozen=True, kw_only=True):
+    """What the estate says of one system, its names left out."""
+
+    scenes: list[Scene]
+    service_model: ServiceModel
+    target: Level
+    members: dict[str, str]
+    """Digest of the selectors by population, or by ``scene/population`` where a scene has its own."""
+
+
+class TargetBasis(msgspec.Struct, frozen=True, kw_only=True):
+    """What a target reads: its source, and a digest of collector, address, promises and options."""
+
+    source: str
+    digest: str
+
+
+class Basis(msgspec.Struct, frozen=True, kw_only=True):
+    """What a result rests on, part by part and small, so that the next assessment can tell what changed."""
+
+    rules: dict[str, RuleBasis]
+    """By address of the requirement."""
+    systems: dict[str, SystemBasis]
+    targets: dict[str, TargetBasis]
+    populations: dict[str, list[str]]
+    """Defining sources, where the estate names them."""
+    precedence: dict[str, list[str]]
+    entries: dict[str, str]
+    """Digest of every register entry as written, its signature left out, by id."""
+    approvers: dict[str, str]
+    """Digest of person and key by name."""
+    register_files: dict[str, str]
+    """SHA-256 of every register file and signature."""
+    engine: str
+    """What computed ``said``; only values of one engine are comparable."""
+    said: dict[str, dict[str, str]]
+    """By target and ``Fact.field``: rows and a hash over keys and values, times of observation left out."""
+
+
+class ChangeRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that an assessment depends on and that is not as it was in the previous one."""
+
+    cause: ChangeCause
+    kind: ChangeKind
+    subject: str
+    what: ChangeWhat
+    was: str = ""
+    now: str = ""
+
+
+class RequirementChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A requirement in one scope that stands otherwise than in the previous assessment."""
 
     system: str
     scene: Scene
     item: str
     requirement: str
     was: RequirementState
-    now: RequirementState
+    now: RequirementState | None
+    """None where the assessment does not hold it any more."""
     last_proved: str | None
+    turn: Turn = Turn.WORSE
+    causes: list[ChangeCause] = []
+    """Every cause that can explain it; several where they cannot be told apart."""
+    not_recorded: list[ChangeCause] = []
+    """Causes that can be neither named nor ruled out, because the previous assessment does not say."""
+
+
+class Regression(RequirementChange, frozen=True, kw_only=True):
+    """A requirement that stands worse than in the previous assessment, or was disproved and not observed again."""
+
+    lost: dict[str, str] = {}
+    """What the scope lacks or has otherwise since it was disproved, by name, with the digest that it had."""
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that differs from the previous assessment, besides the regressions."""
+
+    inputs: list[ChangeRow] = []
+    """Changes of scope, rule, registers, code and coverage."""
+    requirements: list[RequirementChange] = []
 
 
 class ScopeRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -211,11 +444,16 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     grades: list[Grade]
     gaps: list[GapRow]
     registers: list[RegisterRow] = []
+    alarms: list[AlarmRow] = []
     regressions: list[Regression] = []
     scopes: list[ScopeRow] = []
     unassigned: list[Unassigned] = []
     errors: list[str] = []
     """Uses that crashed, each with its reason; any makes the exit code 1."""
+    changes: Changes | None = None
+    """None without a previous assessment."""
+    basis: Basis | None = None
+    """None in assessments made before it was recorded."""
 
 
 class FindingScope(msgspec.Struct, frozen=True, kw_only=True):

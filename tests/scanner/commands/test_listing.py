@@ -103,7 +103,10 @@ def test_enums_are_closed_lists_of_every_word() -> None:
     assert enums["GapWhy"] == [
         "denied", "unreachable", "unsupported", "malformed", "truncated", "stale", "conflict", "unseen", "error"
     ]  # fmt: skip
-    assert enums["RegisterWhy"] == ["missing", "expired", "lapsed", "self_declared"]
+    assert enums["RegisterWhy"] == [
+        "missing", "expired", "lapsed", "self_declared", "too_few", "too_old", "uncompensated"
+    ]  # fmt: skip
+    assert enums["AlarmWord"] == ["widened", "stale", "expiring", "compensation_lost"]
     assert enums["Scene"] == [
         "remote_work", "cloud_access", "system_operations", "application_administration", "service_provider",
         "cross_institution",
