@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from scanner.errors import UnknownName
-from scanner.model import Level, Pillar, RequirementKind, Scene, ServiceModel, utc
+from scanner.model import Effort, Impact, Level, Pillar, RequirementKind, Scene, ServiceModel, utc
 from scanner.result import Text
 
 NOT_SEEN = Text(zh_tw="（未取得）", en="(not seen)")
@@ -39,6 +39,10 @@ class Requirement:
     asks: Text | None = None
     """What the document must state; None for checks."""
     branches: tuple[Requirement, ...] = ()
+    effort: Effort | None = None
+    """What it takes to meet it; None where the baseline does not say. No verdict depends on it."""
+    impact: Impact | None = None
+    """What users and operations notice when it is met; stated together with the effort."""
 
     def walk(self) -> Iterator[Requirement]:
         """This requirement, then its branches."""

@@ -16,7 +16,7 @@ from scanner.errors import nearest
 from scanner.guideline.nouns import NAME_IN_SENTENCE, Requirement
 from scanner.institution.toml_lines import KeyPath
 from scanner.institution.toml_source import Table
-from scanner.model import RequirementKind
+from scanner.model import Effort, Impact, RequirementKind
 from scanner.result import Text
 
 PROOF_AT = datetime(2024, 7, 15, tzinfo=UTC)
@@ -92,7 +92,16 @@ class RequirementReader:
             table.words()
             return None
         (kind,) = chosen
-        plain = Requirement(address, slug, kind, table.expect_text("says"), table.expect_text("fix"))
+        effort, impact = self._cost(table, kind)
+        plain = Requirement(
+            address,
+            slug,
+            kind,
+            table.expect_text("says"),
+            table.expect_text("fix"),
+            effort=effort,
+            impact=impact,
+        )
         if kind is not RequirementKind.CHECK:
             self._fill(table, plain, {})
         if kind is RequirementKind.CHECK:
@@ -106,6 +115,17 @@ class RequirementReader:
         if not table.expect_bool(kind.value):
             table.problem(kind.value, "is not true", "leave the key out or say true")
         return dataclasses.replace(plain, asks=table.expect_text("asks"))
+
+    @staticmethod
+    def _cost(table: Table, kind: RequirementKind) -> tuple[Effort | None, Impact | None]:
+        """What meeting the requirement costs, where the baseline says so: both words or neither."""
+        stated = [key for key in ("effort", "impact") if key in table]
+        if not stated:
+            return None, None
+        effort, impact = table.expect_enum("effort", Effort), table.expect_enum("impact", Impact)
+        if kind is RequirementKind.ANY_OF:
+            table.problem(stated[0], "a choice costs what its branches cost", "state it for each branch")
+        return effort, impact
 
     def _check(self, table: Table, plain: Requirement) -> Requirement | None:
         need = table.expect_float("need", 1.0, maximum=1.0)

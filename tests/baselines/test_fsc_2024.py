@@ -13,7 +13,7 @@ import pytest
 
 from scanner.guideline.baseline import Baseline, load_baseline, parse_baseline, shipped_baselines
 from scanner.guideline.nouns import NAME_IN_SENTENCE
-from scanner.model import Level, Pillar, RequirementKind, Scene, ServiceModel
+from scanner.model import Effort, Impact, Level, Pillar, RequirementKind, Scene, ServiceModel
 from scanner.registry import checks
 from scanner.result import Text
 from tests.baselines.wanted import DOCUMENTS, GATES, WANTED
@@ -110,6 +110,29 @@ def test_documents_are_those_agreed() -> None:
         if requirement.asks
     }
     assert found == DOCUMENTS
+
+
+@pytest.mark.parametrize("name", ["fsc-2024", "fsc-2024-strict"])
+def test_every_requirement_says_what_meeting_it_costs_and_choices_leave_it_to_their_branches(name: str) -> None:
+    stated = {
+        requirement.address: (requirement.effort, requirement.impact)
+        for requirement in baseline(name).requirements()
+        if requirement.kind is not RequirementKind.ANY_OF
+    }
+    assert [address for address, cost in stated.items() if None in cost] == []
+    assert {effort for effort, _ in stated.values()} == set(Effort)
+    assert {impact for _, impact in stated.values()} == set(Impact)
+
+
+def test_costs_are_marked_as_proposed_by_us() -> None:
+    proposed = baseline().provenance["PROPOSED"]
+    assert "effort and impact" in proposed.en
+    assert "投入與影響" in proposed.zh_tw
+
+
+def test_an_exercise_takes_days_but_for_the_one_that_cuts_a_path() -> None:
+    drills = [each for each in baseline().requirements() if each.kind is RequirementKind.DRILL]
+    assert {each.address for each in drills if each.effort is not Effort.SETTING} == {"3-5/failover-drill"}
 
 
 def test_gates_ask_for_the_documents_that_the_text_of_a_level_asks_for() -> None:

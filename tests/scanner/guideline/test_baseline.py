@@ -15,7 +15,7 @@ from scanner.column import Check, Claim, check
 from scanner.errors import ConfigurationError, Problem, UnknownName
 from scanner.facts import Activity, SignIn, User
 from scanner.guideline.baseline import load_baseline, parse_baseline, shipped_baselines
-from scanner.model import Level, Pillar, RequirementKind, Scene, ServiceModel
+from scanner.model import Effort, Impact, Level, Pillar, RequirementKind, Scene, ServiceModel
 
 
 @check(over=User, id="fake.factor_is_enforced")
@@ -198,6 +198,14 @@ def test_an_item_that_the_matrix_does_not_list_stays_applicable() -> None:
     assert item.applicable(Scene.CLOUD_ACCESS, ServiceModel.SAAS)
 
 
+def test_a_requirement_may_say_what_meeting_it_costs() -> None:
+    stated = ITEM.replace("need = 0.9", 'need = 0.9\neffort = "project"\nimpact = "high"')
+    first, _ = parse({**FILES, "identity.toml": stated}).items["1-1"].requires
+
+    assert (first.effort, first.impact) == (Effort.PROJECT, Impact.HIGH)
+    assert {(each.effort, each.impact) for each in parse(FILES).requirements()} == {(None, None)}
+
+
 def test_a_sentence_says_values_in_words_and_null_as_not_seen() -> None:
     baseline = parse(FILES)
     requirement = baseline.requirement("1-1/mfa-enforced")
@@ -248,6 +256,16 @@ def test_the_digest_covers_names_and_bytes() -> None:
         ("attestation = true\n", "", "", "exactly one of"),
         ('provenance = "OWN"', 'provenance = "OWN"\nexercised = true', "exercised", "needs a drill"),
         ("iaas = true, ", "", "", "'iaas' is missing"),
+        ("need = 0.9", 'effort = "chance"\nimpact = "low"', "effort", "did you mean 'change'"),
+        ("need = 0.9", 'effort = "change"\nimpact = "lwo"', "impact", "did you mean 'low'"),
+        ("need = 0.9", 'effort = "change"', "", "'impact' is missing"),
+        ("need = 0.9", 'impact = "low"', "", "'effort' is missing"),
+        (
+            'slug = "used-or-nobody"',
+            'slug = "used-or-nobody"\neffort = "change"\nimpact = "low"',
+            "effort",
+            "state it for each branch",
+        ),
     ],
 )
 def test_a_flaw_is_told_with_file_line_and_key(old: str, new: str, key: str, says: str) -> None:
