@@ -18,11 +18,11 @@ from scanner.institution.authorities import authorities
 from scanner.institution.csv_source import read_rows
 from scanner.institution.nouns import Approver, Caps, Credential, Estate, Selector, System, key_fault
 from scanner.institution.secret import reference_fault
+from scanner.institution.ssh_signature import SshFault, key_identity, read_key
 from scanner.institution.toml_source import Table, TomlSource, is_name, raise_problems, read_file
 from scanner.model import Level, Scene, ServiceModel, Target
 from scanner.result import Text
 from scanner.sealed.canonical import files_digest
-from scanner.sealed.signature import key_id
 from scanner.selection.choice_reader import read_candidates
 
 __all__ = [
@@ -378,13 +378,29 @@ class _Reading:
         approvers: dict[str, Approver] = {}
         holders: dict[str, str] = {}
         for name, table in self._top.named_tables("approvers", required=False).items():
-            person, file = table.expect_str("name"), table.expect_str("public_key")
-            content = self._pull(table, "public_key", file) if file else None
-            identity = self._key_identity(table, "public_key", content) if content is not None else None
+            person, key, content = table.expect_str("name"), "public_key", b""
+            if "ssh_key" in table:
+                key, line = "ssh_key", table.expect_str("ssh_key")
+                if "public_key" in table:
+                    table.problem("public_key", "stands beside ssh_key", "one approver, one key: remove one of them")
+                table.optional_str("public_key")
+                identity = self._ssh_identity(table, line)
+            else:
+                file, line = table.expect_str(key), ""
+                pulled = self._pull(table, key, file) if file else None
+                identity = None if pulled is None else self._key_identity(table, key, pulled)
+                content = pulled or b""
             if identity and holders.setdefault(identity, name) != name:
-                table.problem("public_key", f"is the key of {holders[identity]!r} already", "one key, one approver")
-            approvers[name] = Approver(name, person, content or b"")
+                table.problem(key, f"is the key of {holders[identity]!r} already", "one key, one approver")
+            approvers[name] = Approver(name, person, content, line)
         return approvers
+
+    def _ssh_identity(self, table: Table, line: str) -> str | None:
+        try:
+            return read_key(line).identity if line else None
+        except SshFault as error:
+            table.problem("ssh_key", str(error), "the line of the .pub file that ssh-keygen wrote")
+            return None
 
     def _key_identity(self, table: Table, key: str, content: bytes) -> str | None:
         if b"PRIVATE KEY" in content:
@@ -394,8 +410,9 @@ class _Reading:
             table.problem(key, "holds more than one key", "one key, one approver")
             return None
         try:
-            if isinstance(load_pem_public_key(content), Ed25519PublicKey):
-                return key_id(content)
+            found = load_pem_public_key(content)
+            if isinstance(found, Ed25519PublicKey):
+                return key_identity(found)
         except (ValueError, UnsupportedAlgorithm):
             pass
         table.problem(key, "holds no Ed25519 public key in PEM")

@@ -57,11 +57,13 @@ class System:
 
 @dataclass(frozen=True)
 class Approver:
-    """A person whose signature on a register entry counts; ``public_key`` is Ed25519 in PEM."""
+    """A person whose signature on a register entry counts, by one key: Ed25519 in PEM, or a line of SSH."""
 
     name: str
     person: str
     public_key: bytes
+    ssh_key: str = ""
+    """One line as it stands in ``id_ed25519.pub``; ``public_key`` is empty then."""
 
 
 @dataclass(frozen=True)

@@ -344,6 +344,48 @@ def test_only_one_ed25519_public_key_stands_for_an_approver(home: Path, content:
     assert any(f"targets.hr.options.supplier_key: {expected}" in each for each in told)
 
 
+def ssh_line(home: Path) -> str:
+    """The key of ``chang`` as a line of SSH."""
+    public = serialization.load_pem_public_key((home / "keys/chang.pem").read_bytes())
+    return public.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
+
+
+def with_ssh_key(home: Path, line: str, more: str = "") -> list[str]:
+    return problems(home, "[registers]", f'[approvers.li]\nname = "Li"\nssh_key = "{line}"\n{more}[registers]')
+
+
+def test_an_approver_may_have_a_key_of_ssh_instead(home: Path) -> None:
+    public = Ed25519PrivateKey.generate().public_key()
+    line = public.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
+    text = (home / "estate.toml").read_text()
+    (home / "estate.toml").write_text(
+        text.replace("[registers]", f'[approvers.li]\nname = "Li"\nssh_key = "{line} li"\n[registers]')
+    )
+    approver = load_estate(home / "estate.toml").approvers["li"]
+    assert (approver.public_key, approver.ssh_key) == (b"", f"{line} li")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [("ssh-ed25519 AAAA", "is cut off"), ("ssh-dss AAAAB3NzaC1kc3M=", "keys of kind 'ssh-dss' are not taken")],
+)
+def test_a_key_of_ssh_that_is_none_is_told(home: Path, line: str, said: str) -> None:
+    (told,) = with_ssh_key(home, line)
+    assert f"approvers.li.ssh_key: {said}" in told
+
+
+def test_one_key_is_one_approver_in_whatever_form_it_is_written(home: Path) -> None:
+    (told,) = with_ssh_key(home, ssh_line(home))
+    assert "approvers.li.ssh_key: is the key of 'chang' already" in told
+
+
+def test_an_approver_has_one_key(home: Path) -> None:
+    public = Ed25519PrivateKey.generate().public_key()
+    line = public.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
+    (told,) = with_ssh_key(home, line, 'public_key = "keys/chang.pem"\n')
+    assert "approvers.li.public_key: stands beside ssh_key" in told
+
+
 def test_one_key_cannot_stand_for_two_approvers(home: Path) -> None:
     told = problems(home, "[registers]", '[approvers.li]\nname = "Li"\npublic_key = "keys/chang.pem"\n[registers]')
     assert told == ["estate.toml:54: approvers.li.public_key: is the key of 'chang' already (one key, one approver)"]
