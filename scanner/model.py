@@ -184,33 +184,6 @@ class Impact(StrEnum):
         return list(Impact).index(self)
 
 
-class Effort(StrEnum):
-    """What it takes to mend something, in rising order."""
-
-    SETTING = "setting"
-    CHANGE = "change"
-    PROJECT = "project"
-    PROGRAMME = "programme"
-
-    @property
-    def rank(self) -> int:
-        """Position on the scale: 0 for setting, 3 for programme."""
-        return list(Effort).index(self)
-
-
-class Impact(StrEnum):
-    """What users and operations notice of mending something, in rising order."""
-
-    NONE = "none"
-    LOW = "low"
-    HIGH = "high"
-
-    @property
-    def rank(self) -> int:
-        """Position on the scale: 0 for none, 2 for high."""
-        return list(Impact).index(self)
-
-
 class FailOn(StrEnum):
     """Which results make the exit code non-zero."""
 
