@@ -23,8 +23,10 @@ from scanner.errors import EngineError, SealError, UsageError
 from scanner.grading.grade import DOCUMENTS
 from scanner.guideline.baseline import load_baseline
 from scanner.guideline.nouns import Baseline
+from scanner.institution.costs import unknown_costs
 from scanner.institution.estate import Estate, load_estate
 from scanner.institution.registers import Registers, load_registers
+from scanner.institution.toml_source import raise_problems
 from scanner.model import FailOn, utc
 from scanner.result import Assessment, GapRow
 from scanner.sealed.archive import RESULT, Registry, find_assessment
@@ -92,8 +94,9 @@ def open_baseline(name: str) -> Baseline:
 
 
 def open_registers(estate: Estate, baseline: Baseline) -> Registers:
-    """Read the registers; every entry must address a requirement that exists."""
+    """Read the registers; every entry, and every cost that the estate states, must address what exists."""
     known = frozenset(requirement.address for requirement in baseline.requirements())
+    raise_problems(unknown_costs(str(estate.path), estate.costs, known))
     return load_registers(estate.registers, known, {name: system.scenes for name, system in estate.systems.items()})
 
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from scanner.errors import ConfigurationError, Problem, nearest
 from scanner.facts import FACTS
 from scanner.institution.authorities import authorities
+from scanner.institution.costs import read_costs
 from scanner.institution.csv_source import read_rows
 from scanner.institution.nouns import Approver, Caps, Credential, Estate, Selector, System, key_fault
 from scanner.institution.secret import reference_fault
@@ -138,6 +139,7 @@ class _Reading:
         candidates = None
         if "selection" in top:
             candidates = read_candidates(selection, self._pull, self._path.parent, self.problems)
+        costs = read_costs(top)
         for key, empty in (("targets", not targets), ("systems", not systems)):
             if key in top and empty:
                 top.problem(key, "expected at least one")
@@ -158,6 +160,7 @@ class _Reading:
             registers=self._path.parent / registers,
             caps=caps,
             candidates=candidates,
+            costs=costs,
         )
 
     def _pull(self, table: Table, key: str, text: str) -> bytes | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scanner.institution.costs import StatedCost
 from scanner.model import Level, Scene, ServiceModel, Target
 from scanner.result import Text
 from scanner.selection.choice_reader import Candidates
@@ -96,6 +97,8 @@ class Estate:
     caps: Caps
     candidates: Candidates | None = None
     """Systems to choose from, where the file has a ``[selection]``."""
+    costs: Mapping[str, StatedCost] = field(default_factory=dict)
+    """By requirement address, where the institution says what meeting it costs; no verdict depends on it."""
 
     def selectors(self, system: str, scene: Scene, population: str) -> tuple[Selector, ...]:
         """Selectors of a population in a scene of a system; empty where none is written."""

@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from scanner.errors import ConfigurationError
+from scanner.institution.costs import unknown_costs
 from scanner.institution.estate import Caps, Estate, Selector, load_estate, parse_estate, sealed_name
-from scanner.model import Level, Scene, ServiceModel
+from scanner.model import Effort, Level, Scene, ServiceModel
 
 WHOLE = """
 schema_version = 1
@@ -74,6 +75,7 @@ parallel = 2
 per_credential = 1
 per_site = 1
 """
+COST = '[costs."1-1/mfa-enforced"]\neffort = "change"\nimpact = "low"\nreason = "piloted in two branches"\n[store]'
 DEVICES = "name,address,credential,site\nsw-1,10.0.0.1,,\nsw-2,10.0.0.2,ad-reader,tainan\n"
 
 
@@ -125,6 +127,29 @@ def test_a_whole_estate_is_read(home: Path) -> None:
     assert core.scenes == (Scene.REMOTE_WORK, Scene.SYSTEM_OPERATIONS)
     assert estate.approvers["chang"].person == "張三"
     assert (estate.registers, estate.caps) == (home / "registers", Caps(2, 1, 1))
+
+
+def test_costs_are_read_by_address_and_change_nothing_but_the_digest(home: Path) -> None:
+    plain = load_estate(home / "estate.toml")
+    (home / "estate.toml").write_text(WHOLE.replace("[store]", COST.replace('impact = "low"\n', "")))
+    stated = load_estate(home / "estate.toml")
+
+    assert plain.costs == {}
+    (cost,) = stated.costs.values()
+    assert (cost.effort, cost.impact, cost.reason) == (Effort.CHANGE, None, "piloted in two branches")
+    assert stated.digest != plain.digest
+    assert stated.systems == plain.systems
+
+
+def test_a_cost_of_what_the_baseline_does_not_have_is_told_with_its_line(home: Path) -> None:
+    (home / "estate.toml").write_text(WHOLE.replace("[store]", COST))
+    estate = load_estate(home / "estate.toml")
+
+    assert unknown_costs("estate.toml", estate.costs, ["1-1/mfa-enforced"]) == []
+    (problem,) = unknown_costs("estate.toml", estate.costs, ["1-1/mfa-required"])
+    line = (home / "estate.toml").read_text().splitlines().index('[costs."1-1/mfa-enforced"]') + 1
+    assert problem.line == line
+    assert "did you mean '1-1/mfa-required'" in str(problem)
 
 
 def test_an_override_replaces_the_selectors_of_its_population_in_its_scene_only(home: Path) -> None:
@@ -266,6 +291,12 @@ def test_byte_order_mark_and_line_ends_change_nothing_but_the_digest(home: Path)
         ("parallel = 2", "parallel = 0", "collect.parallel: expected a number from 1 to 256"),
         ("[store]", '[store]\npath = "x"', "store.path: unknown key"),
         ("[store]", "[storr]", "storr: unknown key; did you mean 'store'?"),
+        ("[store]", COST.replace("change", "chance"), "there is no word 'chance'; did you mean 'change'?"),
+        ("[store]", COST.replace("low", "lowest"), "impact: there is no word 'lowest'; did you mean 'low'?"),
+        ("[store]", COST.replace("1-1/mfa-enforced", "mfa-enforced"), "is no address of a requirement"),
+        ("[store]", COST.replace("reason", "because"), "because: unknown key"),
+        ("[store]", COST.replace("piloted in two branches", "so"), "reason: is too short"),
+        ("[store]", COST.replace('effort = "change"\nimpact = "low"', ""), "states nothing"),
     ],
 )
 def test_each_mistake_is_told_at_its_place(home: Path, old: str, new: str, expected: str) -> None:
