@@ -32,13 +32,17 @@ class Requirement:
     need: float = 1.0
     """Share of the population that must pass, above 0 and up to 1."""
     max_age: timedelta = timedelta(0)
-    """How old evidence may be at the moment of assessment; zero where no check is used."""
+    """How old evidence may be at the moment of assessment, or the event of a drill; zero where nothing is stated."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     because: Text | None = None
     """Sentence about one asset with ``{name}`` for what the check shows."""
     asks: Text | None = None
     """What the document must state; None for checks."""
     branches: tuple[Requirement, ...] = ()
+    reviews: int = 0
+    """How many reviews must lie within the period; zero where the baseline states none and one entry decides."""
+    within: timedelta = timedelta(0)
+    """The period, ending at the moment of assessment, in which they are counted."""
     effort: Effort | None = None
     """What it takes to meet it; None where the baseline does not say. No verdict depends on it."""
     impact: Impact | None = None

@@ -103,7 +103,7 @@ class RequirementReader:
             impact=impact,
         )
         if kind is not RequirementKind.CHECK:
-            self._fill(table, plain, {})
+            plain = self._over_time(table, plain)
         if kind is RequirementKind.CHECK:
             return self._check(table, plain)
         if kind is RequirementKind.ANY_OF:
@@ -115,6 +115,19 @@ class RequirementReader:
         if not table.expect_bool(kind.value):
             table.problem(kind.value, "is not true", "leave the key out or say true")
         return dataclasses.replace(plain, asks=table.expect_text("asks"))
+
+    def _over_time(self, table: Table, plain: Requirement) -> Requirement:
+        """The requirement with what it says of time: how recent a drill is, how many reviews lie within a period."""
+        max_age, reviews, within = timedelta(0), 0, timedelta(0)
+        if plain.kind is RequirementKind.DRILL and "max_age" in table:
+            max_age = self._span(table, "max_age")
+        if plain.kind is RequirementKind.REVIEW and ("reviews" in table or "within" in table):
+            reviews, within = table.expect_int("reviews", minimum=1), self._span(table, "within")
+            if within < timedelta(days=1) and "within" in table:
+                table.problem("within", "expected one day at least", "expected a form like 365d")
+        stated = {"reviews": reviews, "days": (max_age or within).days}
+        filled = self._fill(table, plain, {name: value for name, value in stated.items() if value})
+        return dataclasses.replace(filled, max_age=max_age, reviews=reviews, within=within)
 
     @staticmethod
     def _cost(table: Table, kind: RequirementKind) -> tuple[Effort | None, Impact | None]:
@@ -131,7 +144,7 @@ class RequirementReader:
         need = table.expect_float("need", 1.0, maximum=1.0)
         if need <= 0:
             table.problem("need", f"is {need}", "expected a share above 0 and up to 1")
-        max_age = self._max_age(table)
+        max_age = self._span(table, "max_age")
         because = text_or_none(table, "because")
         name = table.expect_word("check", self.checks, what="check")
         if name not in self.checks:
@@ -168,12 +181,12 @@ class RequirementReader:
         return dataclasses.replace(plain, **filled)
 
     @staticmethod
-    def _max_age(table: Table) -> timedelta:
-        value = table.expect_str("max_age")
+    def _span(table: Table, key: str) -> timedelta:
+        value = table.expect_str(key)
         age = _AGE.fullmatch(value)
         if age is None:
             if value:
-                table.problem("max_age", f"is {value!r}", "expected a form like 7d or 24h")
+                table.problem(key, f"is {value!r}", "expected a form like 7d or 24h")
             return timedelta(0)
         return timedelta(days=int(age[1])) if age[2] == "d" else timedelta(hours=int(age[1]))
 

@@ -1,22 +1,49 @@
-"""One entry of the registers: who says what about which requirement, until when; no I/O."""
+"""Reads one entry of the registers: who says what about which requirement, until when; no I/O."""
 
 from __future__ import annotations
 
 import posixpath
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from enum import StrEnum
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any
 
 from scanner.errors import nearest
 from scanner.facts import FACTS
 from scanner.institution.nouns import key_fault
+from scanner.institution.register_nouns import (
+    LASTING,
+    NEVER,
+    UNADDRESSED,
+    UNDOCUMENTED,
+    Acceptance,
+    Answer,
+    Document,
+    Entry,
+    EntryKind,
+    ExceptionType,
+    Plan,
+    PlanStatus,
+)
 from scanner.institution.toml_source import Table
 from scanner.model import Level, Pillar, Scene, iso
 from scanner.sealed.canonical import canonical_json
+
+__all__ = [
+    "NEVER",
+    "Answer",
+    "Document",
+    "Entry",
+    "EntryKind",
+    "ExceptionType",
+    "Known",
+    "Plan",
+    "PlanStatus",
+    "entry_payload",
+    "read_entry",
+]
 
 LONGEST_EXCEPTION = timedelta(days=365)
 """An accepted risk is looked at again within a year."""
@@ -24,128 +51,9 @@ LONGEST_EXCEPTION = timedelta(days=365)
 SHORTEST_REASON = 30
 """Characters that the reason of an exception or a revocation has at least."""
 
-NEVER = datetime(9999, 12, 31, tzinfo=UTC)
-"""When an entry expires that states no end: plans and revocations need none."""
-
 _REQUIREMENT = re.compile(r"([1-9]-[1-9][0-9]?|I|II|III|IV)(/[a-z0-9][a-z0-9-]*)+")
 _ITEM = re.compile(r"[1-9]-[1-9][0-9]?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-class EntryKind(StrEnum):
-    """Kinds of entry, by the name of their array of tables."""
-
-    ATTESTATION = "attestation"
-    DRILL = "drill"
-    REVIEW = "review"
-    EXCEPTION = "exception"
-    SCOPE_STATEMENT = "scope_statement"
-    ADOPTION = "adoption"
-    """What is planned for a scene of a system; it grades nothing."""
-    REVOCATION = "revocation"
-    """Takes back another entry, from the moment it was made on."""
-
-
-UNADDRESSED = frozenset({EntryKind.SCOPE_STATEMENT, EntryKind.ADOPTION, EntryKind.REVOCATION})
-"""Kinds that speak of no requirement."""
-LASTING = frozenset({EntryKind.ADOPTION, EntryKind.REVOCATION})
-"""Kinds that need no end."""
-UNDOCUMENTED = UNADDRESSED | {EntryKind.EXCEPTION}
-"""Kinds that need no document."""
-
-
-class Answer(StrEnum):
-    """What the document says of the requirement."""
-
-    YES = "yes"
-    NO = "no"
-
-
-class ExceptionType(StrEnum):
-    """Why a failure is accepted."""
-
-    RISK_ACCEPTED = "risk_accepted"
-    COMPENSATING_CONTROL = "compensating_control"
-    FALSE_POSITIVE = "false_positive"
-    PLANNED = "planned"
-
-
-class PlanStatus(StrEnum):
-    """How far an adoption plan has come."""
-
-    PLANNED = "planned"
-    IN_PROGRESS = "in_progress"
-    DONE = "done"
-    LATE = "late"
-    DROPPED = "dropped"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """From which level to which, by when; ``pillar`` None means all of them."""
-
-    pillar: Pillar | None
-    current: Level
-    target: Level
-    due: date
-    """The last day (UTC) on which it is in time."""
-    status: PlanStatus
-
-    def overdue(self, as_of: datetime) -> bool:
-        """Whether its day has passed and it is neither done nor dropped."""
-        return self.status not in (PlanStatus.DONE, PlanStatus.DROPPED) and as_of.astimezone(UTC).date() > self.due
-
-
-@dataclass(frozen=True)
-class Document:
-    """The document that the entry rests on, by name and SHA-256 in hex."""
-
-    name: str
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One entry as written. ``scenes`` empty means every scene of the system; times are UTC."""
-
-    kind: EntryKind
-    id: str
-    requirement: str
-    """Address of the requirement; empty for kinds that speak of none."""
-    system: str
-    """Empty for a revocation, which speaks of an entry."""
-    scenes: tuple[Scene, ...]
-    owner: str
-    approver: str
-    made_at: datetime
-    effective_from: datetime
-    expires_at: datetime
-    document: Document | None
-    signature: str
-    """File of the envelope, relative to the directory of the registers; empty where what is written is no such file."""
-    file: str
-    denies: bool = False
-    """The answer is no."""
-    statement: str = ""
-    assets: tuple[str, ...] = ()
-    """Exact keys that an exception names."""
-    item: str = ""
-    population: str = ""
-    """Item and population that a scope statement declares empty."""
-    binds: tuple[str, ...] = ()
-    """Facts that an attestation speaks of; when what they say of the system changes, it lapses."""
-    binds_sha256: str = ""
-    """Digest of what they said when it was made, in hex."""
-    plan: Plan | None = None
-    """What an adoption plan says."""
-    revokes: str = ""
-    """Id of the entry that a revocation takes back."""
-    fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """Every field but the signature, as written: what is signed."""
-
-    def covers(self, system: str, scene: Scene) -> bool:
-        """Whether it speaks of this scope."""
-        return self.system == system and (not self.scenes or scene in self.scenes)
 
 
 @dataclass(frozen=True)
@@ -169,10 +77,13 @@ def read_entry(kind: EntryKind, table: Table, known: Known) -> Entry:
     system, scenes = ("", ()) if kind is EntryKind.REVOCATION else _scope(table, known.systems)
     made_at = table.expect_moment("made_at")
     binds, binds_sha256 = _bound(table) if kind is EntryKind.ATTESTATION else ((), "")
+    requirement = "" if kind in UNADDRESSED else _requirement(table, "requirement", known.requirements)
+    assets = _assets(table) if kind is EntryKind.EXCEPTION else ()
+    times = _happened(table, kind)
     entry = Entry(
         kind=kind,
         id=id_,
-        requirement="" if kind in UNADDRESSED else _requirement(table, known.requirements),
+        requirement=requirement,
         system=system,
         scenes=scenes,
         owner=table.expect_str("owner"),
@@ -185,16 +96,19 @@ def read_entry(kind: EntryKind, table: Table, known: Known) -> Entry:
         file=table.source.file,
         denies=_denies(table, kind),
         statement=table.expect_str("statement", "" if kind in (EntryKind.EXCEPTION, EntryKind.REVOCATION) else None),
-        assets=_exception(table) if kind is EntryKind.EXCEPTION else (),
+        assets=assets,
         item=_item(table, known.requirements) if kind is EntryKind.SCOPE_STATEMENT else "",
         population=_population(table) if kind is EntryKind.SCOPE_STATEMENT else "",
         binds=binds,
         binds_sha256=binds_sha256,
+        occurred_at=times["occurred_at"] if kind is EntryKind.DRILL else None,
+        period=(times["period_from"], times["period_to"]) if kind is EntryKind.REVIEW else None,
+        count=table.expect_int("count", minimum=0) if kind is EntryKind.REVIEW else 0,
+        acceptance=_acceptance(table, requirement, assets, known) if kind is EntryKind.EXCEPTION else None,
         plan=_plan(table, scenes) if kind is EntryKind.ADOPTION else None,
         revokes=_revoked(table, id_) if kind is EntryKind.REVOCATION else "",
         fields={key: value for key, value in table.data.items() if key != "signature"},
     )
-    times = _happened(table, kind, made_at)
     if len(table.problems) == before:
         _check_order(table, entry, times)
     return entry
@@ -222,14 +136,14 @@ def _scope(table: Table, systems: Mapping[str, Collection[Scene]] | None) -> tup
     return system, scenes
 
 
-def _requirement(table: Table, known: frozenset[str] | None) -> str:
-    address = table.expect_str("requirement")
+def _requirement(table: Table, key: str, known: frozenset[str] | None) -> str:
+    address = table.expect_str(key)
     if not address:
         return ""
     if known is not None and address not in known:
-        table.problem("requirement", f"there is no requirement {address!r}{nearest(address, known)}")
+        table.problem(key, f"there is no requirement {address!r}{nearest(address, known)}")
     elif not _REQUIREMENT.fullmatch(address):
-        table.problem("requirement", f"{address!r} is not an address", "1-1/covered-entrances or II/protect-surface")
+        table.problem(key, f"{address!r} is not an address", "1-1/covered-entrances or II/protect-surface")
     return address
 
 
@@ -287,12 +201,31 @@ def _denies(table: Table, kind: EntryKind) -> bool:
     return table.expect_enum("answer", Answer) is Answer.NO
 
 
-def _exception(table: Table) -> tuple[str, ...]:
-    table.expect_enum("type", ExceptionType)
-    _reason(table)
+def _assets(table: Table) -> tuple[str, ...]:
     return table.expect_list(
         "assets", valid=lambda key: "names exact assets, no patterns" if "*" in key else key_fault(key)
     )
+
+
+def _acceptance(table: Table, requirement: str, assets: tuple[str, ...], known: Known) -> Acceptance:
+    _reason(table)
+    type_ = table.expect_enum("type", ExceptionType)
+    compensated_by = ""
+    if type_ is ExceptionType.COMPENSATING_CONTROL:
+        compensated_by = _requirement(table, "compensated_by", known.requirements)
+        if compensated_by and compensated_by == requirement:
+            table.problem("compensated_by", "is the requirement that fails", "the check that holds in its place")
+    elif "compensated_by" in table:
+        table.expect_raw("compensated_by")
+        table.problem("compensated_by", f"does not suit type {type_.value!r}", "only a compensating_control names one")
+    matched, failing = (
+        table.expect_int(key, minimum=0) if key in table else table.expect_raw(key) for key in ("matched", "failing")
+    )
+    if matched is not None and assets and matched > len(assets):
+        table.problem("matched", f"is {matched}, of {len(assets)} assets named")
+    if matched is not None and failing is not None and failing < matched:
+        table.problem("failing", f"is {failing}, fewer than matched, {matched}")
+    return Acceptance(type_, compensated_by, matched, failing)
 
 
 def _reason(table: Table) -> None:
@@ -319,20 +252,17 @@ def _revoked(table: Table, id_: str) -> str:
     return revokes
 
 
-def _happened(table: Table, kind: EntryKind, made_at: datetime) -> tuple[tuple[str, datetime], ...]:
-    """Moments that lie before the entry was made, in their order; reads the other fields of drills and reviews."""
+def _happened(table: Table, kind: EntryKind) -> dict[str, datetime]:
+    """Moments that lie before the entry was made, in their order; reads what else a drill tells."""
     if kind is EntryKind.DRILL:
         for key in ("trigger", "decision", "action"):
             table.expect_str(key)
-        return (("occurred_at", table.expect_moment("occurred_at")),)
-    if kind is EntryKind.REVIEW:
-        table.expect_int("count", minimum=0)
-        return (("period_from", table.expect_moment("period_from")), ("period_to", table.expect_moment("period_to")))
-    return ()
+    keys = {EntryKind.DRILL: ("occurred_at",), EntryKind.REVIEW: ("period_from", "period_to")}.get(kind, ())
+    return {key: table.expect_moment(key) for key in keys}
 
 
-def _check_order(table: Table, entry: Entry, happened: tuple[tuple[str, datetime], ...]) -> None:
-    moments = (*happened, ("made_at", entry.made_at))
+def _check_order(table: Table, entry: Entry, happened: Mapping[str, datetime]) -> None:
+    moments = (*happened.items(), ("made_at", entry.made_at))
     for (earlier, one), (later, other) in pairwise(moments):
         if one > other:
             table.problem(later, f"lies before {earlier}")

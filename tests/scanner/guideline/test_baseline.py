@@ -206,6 +206,16 @@ def test_a_requirement_may_say_what_meeting_it_costs() -> None:
     assert {(each.effort, each.impact) for each in parse(FILES).requirements()} == {(None, None)}
 
 
+def test_a_review_may_state_how_many_lie_within_which_period_and_a_drill_how_recent_it_is() -> None:
+    counted = 'review = true\nreviews = 4\nwithin = "365d"'
+    stated = ITEM.replace("attestation = true", counted)
+    found = parse({**FILES, "identity.toml": stated}).requirement("1-1/nobody")
+    assert (found.reviews, found.within, found.max_age) == (4, timedelta(days=365), timedelta(0))
+    drill = parse({**FILES, "identity.toml": ITEM.replace("attestation = true", 'drill = true\nmax_age = "365d"')})
+    found = drill.requirement("1-1/nobody")
+    assert (found.reviews, found.within, found.max_age) == (0, timedelta(0), timedelta(days=365))
+
+
 def test_a_sentence_says_values_in_words_and_null_as_not_seen() -> None:
     baseline = parse(FILES)
     requirement = baseline.requirement("1-1/mfa-enforced")
@@ -252,6 +262,13 @@ def test_the_digest_covers_names_and_bytes() -> None:
         ("{policy}:", "{policy:", "because.en", "a brace"),
         ("At least {need}", "At least {ned}", "says.en", "did you mean 'need'"),
         ("attestation = true", "attestation = false", "attestation", "is not true"),
+        ("attestation = true", "review = true\nreviews = 4", "", "'within' is missing"),
+        ("attestation = true", 'review = true\nwithin = "365d"', "", "'reviews' is missing"),
+        ("attestation = true", 'review = true\nreviews = 0\nwithin = "365d"', "reviews", "from 1"),
+        ("attestation = true", 'review = true\nreviews = 4\nwithin = "year"', "within", "like 7d"),
+        ("attestation = true", 'review = true\nreviews = 4\nwithin = "9h"', "within", "one day"),
+        ("attestation = true", 'drill = true\nmax_age = "often"', "max_age", "like 7d"),
+        ("attestation = true", 'attestation = true\nmax_age = "7d"', "max_age", "unknown key"),
         ("attestation = true", "attestation = true\ndrill = true", "", "exactly one of"),
         ("attestation = true\n", "", "", "exactly one of"),
         ('provenance = "OWN"', 'provenance = "OWN"\nexercised = true', "exercised", "needs a drill"),

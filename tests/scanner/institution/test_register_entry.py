@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from scanner.errors import ConfigurationError
-from scanner.institution.register_entry import NEVER, Entry, EntryKind, Plan, PlanStatus
+from scanner.institution.register_nouns import NEVER, Acceptance, Entry, EntryKind, ExceptionType, Plan, PlanStatus
 from scanner.institution.register_writer import FILES
 from scanner.institution.registers import parse_registers
 from scanner.model import Level, Pillar, Scene
@@ -34,11 +34,12 @@ owner = "wang"
 approver = "chang"
 made_at = 2026-10-01
 """
+REQUIREMENTS = frozenset({"1-1/mfa-enforced", "3-1/peers-restricted", "1-5/revocation-drill"})
 SYSTEMS = {"core": (Scene.REMOTE_WORK, Scene.SYSTEM_OPERATIONS)}
 
 
 def read(text: str) -> Entry:
-    (entry,) = parse_registers({"entries.toml": text.encode()}, frozenset({"1-1/mfa-enforced"}), SYSTEMS).entries
+    (entry,) = parse_registers({"entries.toml": text.encode()}, REQUIREMENTS, SYSTEMS).entries
     return entry
 
 
@@ -123,3 +124,77 @@ def test_a_wrong_revocation_is_told_by_line_and_key(old: str, new: str, problem:
 def test_every_kind_has_a_file_of_its_own() -> None:
     assert sorted(FILES) == sorted(EntryKind)
     assert len(set(FILES.values())) == len(EntryKind)
+
+
+EXCEPTION = """[[exception]]
+id = "EX-001"
+requirement = "1-1/mfa-enforced"
+system = "core"
+type = "compensating_control"
+compensated_by = "3-1/peers-restricted"
+reason = "A second lock stands before this console until it is replaced."
+assets = ["user:corp:a", "user:corp:b"]
+matched = 1
+failing = 4
+owner = "wang"
+approver = "chang"
+made_at = 2026-10-01
+expires_at = 2027-09-30
+"""
+
+
+def test_an_exception_says_what_holds_in_place_and_how_much_failed_when_it_was_approved() -> None:
+    found = read(EXCEPTION).acceptance
+    assert found == Acceptance(ExceptionType.COMPENSATING_CONTROL, "3-1/peers-restricted", 1, 4)
+    plain = EXCEPTION.replace("compensating_control", "planned").replace("compensated_by", "#").replace("matched", "#")
+    assert read(plain).acceptance == Acceptance(ExceptionType.PLANNED, "", None, 4)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('compensated_by = "3-1/peers-restricted"\n', "", "1 exception[0]: 'compensated_by' is missing"),
+        ("3-1/peers-restricted", "3-1/peers", "6 exception[0].compensated_by: there is no requirement '3-1/peers'"),
+        ("3-1/peers-restricted", "1-1/mfa-enforced", "6 exception[0].compensated_by: is the requirement that fails"),
+        ('"compensating_control"', '"planned"', "6 exception[0].compensated_by: does not suit type 'planned'"),
+        ("matched = 1", "matched = 3", "9 exception[0].matched: is 3, of 2 assets named"),
+        ("matched = 1", "matched = -1", "9 exception[0].matched: expected a number from 0"),
+        ("failing = 4", "failing = 0", "10 exception[0].failing: is 0, fewer than matched, 1"),
+    ],
+)
+def test_a_wrong_exception_is_told_by_line_and_key(old: str, new: str, problem: str) -> None:
+    lines = told(EXCEPTION.replace(old, new))
+    assert any(line.startswith(problem) for line in lines), lines
+
+
+DRILL = """[[drill]]
+id = "DR-001"
+requirement = "1-5/revocation-drill"
+system = "core"
+statement = "A running session was ended."
+trigger = "A token was reported stolen."
+decision = "Revoke all sessions of the account."
+action = "The session ended four minutes later."
+occurred_at = 2026-09-30
+owner = "wang"
+approver = "chang"
+made_at = 2026-10-01
+expires_at = 2027-10-01
+document = {name = "drill.pdf", sha256 = "DIGEST"}
+""".replace("DIGEST", "a" * 64)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("document = ", "#", "1 drill[0]: 'document' is missing"),
+        ("2026-09-30", "2026-10-02", "12 drill[0].made_at: lies before occurred_at"),
+        ('trigger = "', '#"', "1 drill[0]: 'trigger' is missing"),
+        ('action = "', '#"', "1 drill[0]: 'action' is missing"),
+        ('decision = "', '#"', "1 drill[0]: 'decision' is missing"),
+    ],
+)
+def test_a_drill_without_evidence_or_yet_to_come_is_refused(old: str, new: str, problem: str) -> None:
+    assert read(DRILL).occurred_at == datetime(2026, 9, 30, tzinfo=UTC)
+    lines = told(DRILL.replace(old, new))
+    assert any(line.startswith(problem) for line in lines), lines

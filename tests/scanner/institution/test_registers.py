@@ -52,7 +52,7 @@ REVIEW = (
     "period_to = 2026-09-30\ncount = 12\n" + COMMON + DOCUMENT
 )
 EXCEPTION = (
-    '[[exception]]\nid = "EX-001"\nrequirement = "1-1/mfa-enforced"\ntype = "compensating_control"\n'
+    '[[exception]]\nid = "EX-001"\nrequirement = "1-1/mfa-enforced"\ntype = "risk_accepted"\n'
     'reason = "A second lock stands before this console until it is replaced."\nassets = ["user:corp:a"]\n'
     + COMMON.replace("statement = ", "# ")
 )
@@ -377,7 +377,7 @@ def test_taking_away_a_positive_entry_never_makes_anything_met(office: Office) -
         (DRILL.replace('trigger = "stolen token"', 'trigger = ""'), "trigger: expected text, found an empty string"),
         (REVIEW.replace("2026-07-01", "2026-10-30"), "period_to: lies before period_from"),
         (REVIEW.replace("count = 12", "count = -1"), "count: expected a number from 0"),
-        (EXCEPTION.replace("compensating", "compensatng"), "did you mean 'compensating_control'?"),
+        (EXCEPTION.replace("risk_accepted", "risk_acepted"), "did you mean 'risk_accepted'?"),
         (
             EXCEPTION.replace("A second lock stands before this console", "x" + " " * 40),
             "reason: expected at least 30 characters",
