@@ -33,6 +33,7 @@ COMMANDS = {
     "review": "registering:review",
     "exception": "registering:exception",
     "registers": "registering:registers",
+    "sample": "sampling:sample",
     "list": "listing:list_",
     "permissions": "permitting:permissions",
     "schedule": "scheduling:schedule",
