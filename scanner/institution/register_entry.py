@@ -29,6 +29,7 @@ from scanner.institution.register_nouns import (
 )
 from scanner.institution.toml_source import Table
 from scanner.model import Level, Pillar, Scene, iso
+from scanner.sampling.sample import read_sample
 from scanner.sealed.canonical import canonical_json
 
 __all__ = [
@@ -107,6 +108,7 @@ def read_entry(kind: EntryKind, table: Table, known: Known) -> Entry:
         acceptance=_acceptance(table, requirement, assets, known) if kind is EntryKind.EXCEPTION else None,
         plan=_plan(table, scenes) if kind is EntryKind.ADOPTION else None,
         revokes=_revoked(table, id_) if kind is EntryKind.REVOCATION else "",
+        sample=read_sample(table) if kind in (EntryKind.ATTESTATION, EntryKind.REVIEW) else None,
         fields={key: value for key, value in table.data.items() if key != "signature"},
     )
     if len(table.problems) == before:

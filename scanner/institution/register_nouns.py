@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from scanner.model import Level, Pillar, Scene
+from scanner.sampling.sample import Sample
 
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 """When an entry expires that states no end: plans and revocations need none."""
@@ -143,6 +144,8 @@ class Entry:
     """What an adoption plan says."""
     revokes: str = ""
     """Id of the entry that a revocation takes back."""
+    sample: Sample | None = None
+    """What an attestation or a review rests on, where not everything was looked at."""
     fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Every field but the signature, as written: what is signed."""
 
