@@ -46,7 +46,6 @@ LARGEST_PAPER = 20_000
 RECORD_SUFFIX = ".draw.json"
 
 _need = click.option("--need", metavar="SHARE", help="Share that must pass, such as 0.95.")
-_confidence = click.option("--confidence", default="0.95", show_default=True, metavar="SHARE", help="0.9 to 0.9999.")
 _tolerable = click.option(
     "--tolerable-failures", default=0, show_default=True, type=click.IntRange(min=0), help="Failures still allowed for."
 )
@@ -61,7 +60,7 @@ def sample() -> None:
 @click.option("--population", type=click.IntRange(1, MOST), help="How many there are.")
 @click.option("--unbounded", is_flag=True, help="There is no end of them.")
 @_need
-@_confidence
+@click.option("--confidence", default="0.95", show_default=True, metavar="SHARE", help="0.9 to 0.9999.")
 @_tolerable
 @json_option
 def size_(
@@ -97,7 +96,7 @@ def size_(
 @click.option("--by", "drawn_by", required=True, help="Who draws.")
 @click.option("--size", "size", type=click.IntRange(1, LARGEST_PAPER), help="How many; the fewest that can prove it.")
 @_need
-@_confidence
+@click.option("--confidence", metavar="SHARE", help="0.9 to 0.9999; the baseline's, or 0.95.")
 @_tolerable
 @estate_option
 @store_option
@@ -238,12 +237,18 @@ def _requirement(baseline: Baseline, address: str) -> Requirement:
     return wanted
 
 
-def _asked(wanted: Requirement, need: str | None, confidence: str) -> tuple[str, str]:
+def _asked(wanted: Requirement, need: str | None, confidence: str | None) -> tuple[str, str]:
     """Need and confidence as they are to stand on the cover: the baseline's where none is given."""
+    need = need or (f"{wanted.sample_need:g}" if wanted.sample_need else None)
+    confidence = confidence or (f"{wanted.sample_confidence:g}" if wanted.sample_confidence else "0.95")
     if need is None:
         raise UsageError(f"--need is missing; say which share must pass for {wanted.address}, such as 0.95")
-    need_of(need)
-    confidence_of(confidence)
+    for option, given, asked in (
+        ("--need", need_of(need), wanted.sample_need),
+        ("--confidence", confidence_of(confidence), wanted.sample_confidence),
+    ):
+        if given < Fraction(str(asked)):
+            raise UsageError(f"{option} lies below what the baseline asks of {wanted.address}: {asked:g}")
     return need, confidence
 
 

@@ -43,6 +43,10 @@ class Requirement:
     """How many reviews must lie within the period; zero where the baseline states none and one entry decides."""
     within: timedelta = timedelta(0)
     """The period, ending at the moment of assessment, in which they are counted."""
+    sample_need: float = 0.0
+    """Share that a sample behind the document must prove; zero where the baseline states none and the entry does."""
+    sample_confidence: float = 0.0
+    """With which confidence; zero where the baseline states none."""
     effort: Effort | None = None
     """What it takes to meet it; None where the baseline does not say. No verdict depends on it."""
     impact: Impact | None = None

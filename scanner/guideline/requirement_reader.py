@@ -18,6 +18,7 @@ from scanner.institution.toml_lines import KeyPath
 from scanner.institution.toml_source import Table
 from scanner.model import Effort, Impact, RequirementKind
 from scanner.result import Text
+from scanner.sampling.sample import LEAST_CONFIDENCE, MOST_CONFIDENCE
 
 PROOF_AT = datetime(2024, 7, 15, tzinfo=UTC)
 """Any fixed moment does: a claim is built at it once, only to prove that it can be built."""
@@ -114,7 +115,17 @@ class RequirementReader:
             return dataclasses.replace(plain, branches=branches)
         if not table.expect_bool(kind.value):
             table.problem(kind.value, "is not true", "leave the key out or say true")
-        return dataclasses.replace(plain, asks=table.expect_text("asks"))
+        return dataclasses.replace(self._by_sample(table, plain), asks=table.expect_text("asks"))
+
+    @staticmethod
+    def _by_sample(table: Table, plain: Requirement) -> Requirement:
+        """The document with what a sample behind it must prove, where the baseline says so."""
+        if plain.kind is RequirementKind.DRILL or not ("sample_need" in table or "sample_confidence" in table):
+            return plain
+        need = table.expect_float("sample_need", minimum=0.01, maximum=1.0)
+        least, most = float(LEAST_CONFIDENCE), float(MOST_CONFIDENCE)
+        confidence = table.expect_float("sample_confidence", minimum=least, maximum=most)
+        return dataclasses.replace(plain, sample_need=need, sample_confidence=confidence)
 
     def _over_time(self, table: Table, plain: Requirement) -> Requirement:
         """The requirement with what it says of time: how recent a drill is, how many reviews lie within a period."""

@@ -216,6 +216,16 @@ def test_a_review_may_state_how_many_lie_within_which_period_and_a_drill_how_rec
     assert (found.reviews, found.within, found.max_age) == (0, timedelta(0), timedelta(days=365))
 
 
+def test_a_document_may_state_what_a_sample_behind_it_must_prove() -> None:
+    for kind in ("attestation", "review"):
+        sampled = f"{kind} = true\nsample_need = 0.95\nsample_confidence = 0.99"
+        stated = ITEM.replace("attestation = true", sampled)
+        found = parse({**FILES, "identity.toml": stated}).requirement("1-1/nobody")
+        assert (found.sample_need, found.sample_confidence) == (0.95, 0.99)
+    plain = parse(FILES).requirement("1-1/nobody")
+    assert (plain.sample_need, plain.sample_confidence) == (0, 0)
+
+
 def test_a_sentence_says_values_in_words_and_null_as_not_seen() -> None:
     baseline = parse(FILES)
     requirement = baseline.requirement("1-1/mfa-enforced")
@@ -269,6 +279,19 @@ def test_the_digest_covers_names_and_bytes() -> None:
         ("attestation = true", 'review = true\nreviews = 4\nwithin = "9h"', "within", "one day"),
         ("attestation = true", 'drill = true\nmax_age = "often"', "max_age", "like 7d"),
         ("attestation = true", 'attestation = true\nmax_age = "7d"', "max_age", "unknown key"),
+        ("attestation = true", "attestation = true\nsample_need = 0.9", "", "'sample_confidence' is missing"),
+        (
+            "attestation = true",
+            "attestation = true\nsample_need = 0.9\nsample_confidence = 0.5",
+            "sample_confidence",
+            "from 0.9",
+        ),
+        (
+            "attestation = true",
+            "drill = true\nsample_need = 0.9\nsample_confidence = 0.95",
+            "sample_need",
+            "unknown key",
+        ),
         ("attestation = true", "attestation = true\ndrill = true", "", "exactly one of"),
         ("attestation = true\n", "", "", "exactly one of"),
         ('provenance = "OWN"', 'provenance = "OWN"\nexercised = true', "exercised", "needs a drill"),
