@@ -102,6 +102,8 @@ class RegisterWhy(StrEnum):
     """The event lies further back than the baseline lets it count."""
     UNCOMPENSATED = "uncompensated"
     """The check that is to compensate the failure is not met."""
+    UNPROVED = "unproved"
+    """The sample that the entry rests on does not prove what is needed."""
 
 
 class AlarmWord(StrEnum):
