@@ -14,6 +14,7 @@ from typing import Any
 import click
 import msgspec
 
+from scanner.commands.filling import fill_form, say_names
 from scanner.commands.session import engine_on, installed, json_option, locate, say, say_json, store_option
 from scanner.errors import UnknownName, UsageError
 from scanner.grading.assess import Graded, assessment_digest, grade
@@ -23,7 +24,7 @@ from scanner.judging.evidence import quoted
 from scanner.judging.explain import Shown
 from scanner.judging.judge import Use, use_sql
 from scanner.model import GapWhy, Outcome, iso
-from scanner.result import Assessment, FindingRow, FindingScope
+from scanner.result import Assessment, Dossier, FindingRow, FindingScope
 from scanner.sealed.archive import read_result, reopen
 from scanner.sealed.disk import write_whole
 from scanner.sealed.seal import verify
@@ -57,18 +58,23 @@ def strict_beside(path: Path, assessment: Assessment) -> Assessment | None:
     return None
 
 
-def write_report(graded: Graded, output: Path, form: str, languages: tuple[str, ...]) -> list[Path]:
-    """Render a sealed assessment; ``output`` names the file, or for several languages the stem."""
-    from reports import as_html, as_json
-
+def told_of(graded: Graded) -> Dossier:
+    """All that a report shows of a sealed assessment."""
     path = Path(graded.assessment.path)
     verification = verify(path)
-    told = dossier(
+    return dossier(
         graded,
         root=verification.root or "",
         key=verification.key_id or "",
         strict=strict_beside(path, graded.assessment),
     )
+
+
+def write_report(graded: Graded, output: Path, form: str, languages: tuple[str, ...]) -> list[Path]:
+    """Render a sealed assessment; ``output`` names the file, or for several languages the stem."""
+    from reports import as_html, as_json
+
+    told = told_of(graded)
     written = []
     for language in languages:
         place = output if len(languages) == 1 else output.with_name(f"{output.name}.{language}.{form}")
@@ -83,11 +89,39 @@ def write_report(graded: Graded, output: Path, form: str, languages: tuple[str, 
 @store_option
 @click.option("--format", "form", type=click.Choice(["html", "json"]), default="html", show_default=True)
 @click.option("--lang", "language", type=click.Choice(["zh-TW", "en"]), default="zh-TW", show_default=True)
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="File to write.")
-def report(assessment: str, store_path: Path, form: str, language: str, output: Path) -> None:
-    """Write the report of a sealed assessment: one self-contained file."""
+@click.option("--output", type=click.Path(path_type=Path), help="File to write; for a form FORM-filled.xlsx if none.")
+@click.option("--template", type=click.Path(path_type=Path), metavar="FORM.xlsx", help="Fill this workbook instead.")
+@click.option("--allow-missing", is_flag=True, help="Fill a form although names in it cannot be filled; tell them.")
+@click.option("--template-names", "names", is_flag=True, help="Print the names that a form may use, and their values.")
+@click.option("--json", "as_json", is_flag=True, help="Print the names as JSON.")
+def report(
+    assessment: str,
+    store_path: Path,
+    form: str,
+    language: str,
+    output: Path | None,
+    template: Path | None,
+    allow_missing: bool,
+    names: bool,
+    as_json: bool,
+) -> None:
+    """Write the report of a sealed assessment: one self-contained file, or a form of others filled in."""
+    if names and template is not None:
+        raise UsageError("--template fills a form, --template-names prints the names; give one of them")
+    if (as_json and not names) or (allow_missing and template is None):
+        raise UsageError("--json goes with --template-names, --allow-missing with --template")
+    if output is None and not names and template is None:
+        raise UsageError("--output is missing: the file to write")
     graded = graded_again(locate(assessment, store_path))
-    for place in write_report(graded, output, form, (language,)):
+    if names:
+        say_names(told_of(graded), language, as_json=as_json)
+        return
+    if template is not None:
+        places = [fill_form(told_of(graded), template, output, language, allow_missing=allow_missing)]
+    else:
+        assert output is not None
+        places = write_report(graded, output, form, (language,))
+    for place in places:
         click.echo(f"wrote {place}", err=True)
 
 
