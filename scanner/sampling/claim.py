@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 
 from scanner.errors import UsageError
+from scanner.guideline.nouns import Baseline
+from scanner.institution.register_nouns import Entry
 from scanner.sampling.bound import Bound, bound_of, percent
 from scanner.sampling.sample import Frame, Sample
 
@@ -14,6 +18,14 @@ _EN_BOUND = "at least {low} pass with {confidence} confidence; {need} was needed
 _ZH = "自{population}隨機抽查 {drawn} 筆：{failures} 筆不符、{undetermined} 筆無法判定；"
 _ZH_OPEN = "抽樣母體清單未確認完整，不得推論其餘項目"
 _ZH_BOUND = "在 {confidence} 信賴水準下，至少 {low} 符合；需達 {need}：{shown}"
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a baseline asks of a sample."""
+
+    share: Fraction
+    confidence: Fraction
 
 
 def bound_of_sample(sample: Sample) -> Bound | None:
@@ -58,13 +70,11 @@ def statement_of(sample: Sample, bound: Bound | None) -> str:
     return f"{(_ZH + chinese).format(**figures, **zh)}。 {(_EN + english).format(**figures, **en)}."
 
 
-def sample_fault(
-    sample: Sample, statement: str, need: Fraction | None = None, confidence: Fraction | None = None
-) -> str | None:
+def sample_fault(sample: Sample, statement: str, asked: Need | None = None) -> str | None:
     """Why a yes that rests on the sample does not count; None where it does.
 
-    ``need`` and ``confidence`` are what the baseline asks of the requirement, where it does. The bound is computed from
-    the numbers; what the entry says of itself is only compared.
+    ``asked`` is what the baseline asks of the requirement, where it does. The bound is computed from the numbers; what
+    the entry says of itself is only compared.
     """
     try:
         bound = bound_of_sample(sample)
@@ -74,11 +84,27 @@ def sample_fault(
         return "its sample was drawn from an open frame, from which nothing follows for the population"
     if statement != statement_of(sample, bound):
         return "its statement is not the one that its sample allows"
-    if confidence is not None and Fraction(sample.confidence) < confidence:
+    if asked is not None and Fraction(sample.confidence) < asked.confidence:
         held = percent(Fraction(sample.confidence), 4)
-        return f"its sample gives {held} confidence, {percent(confidence, 4)} is asked for"
-    needed = max(Fraction(sample.need), need or Fraction(0))
+        return f"its sample gives {held} confidence, {percent(asked.confidence, 4)} is asked for"
+    needed = max(Fraction(sample.need), asked.share if asked is not None else Fraction(0))
     if bound.low < needed:
         held = percent(bound.low, 4)
         return f"its sample proves that at least {held} pass, {percent(needed, 4)} is needed"
     return None
+
+
+def needs_of(baseline: Baseline) -> dict[str, Need]:
+    """What the baseline asks of the samples behind documents, by address of the requirement."""
+    return {
+        each.address: Need(Fraction(str(each.sample_need)), Fraction(str(each.sample_confidence)))
+        for each in baseline.requirements()
+        if each.sample_need
+    }
+
+
+def entry_fault(entry: Entry, needs: Mapping[str, Need]) -> str | None:
+    """Why an entry that rests on a sample does not count; None where it does, rests on none, or says no."""
+    if entry.sample is None or entry.denies:
+        return None
+    return sample_fault(entry.sample, entry.statement, needs.get(entry.requirement))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -17,6 +17,8 @@ from scanner.sampling.sample import ALGORITHM, UNBOUNDED, Frame, Sample
 from scanner.sealed.canonical import canonical_json
 
 SCHEMA_VERSION = 1
+DAY = timedelta(days=1)
+"""How far the day of the examiner may lie from that of UTC."""
 COVER_SHEET, ROWS_SHEET = "cover", "sample"
 COVER_COLUMNS = ("field", "value", "meaning_zh", "meaning_en")
 ASKED, FILLED = ("number", "asset"), ("answer", "evidence", "examiner", "date", "remark")
@@ -215,7 +217,7 @@ def _answer(file: str, row: Row, drawn_on: date, today: date, problems: list[Pro
         except ValueError:
             problems.append(Problem(file, None, row.place("date"), f"{written!r} is no date", "write 2026-11-20"))
         else:
-            if not drawn_on <= day <= today:
+            if not drawn_on - DAY <= day <= today + DAY:
                 between = f"{drawn_on} to {today}"
                 problems.append(Problem(file, None, row.place("date"), f"{written} lies outside {between}"))
     return answer
