@@ -247,6 +247,7 @@ class _Run:
             origins={use.id: self._origins(use) for use in self.uses.values()},
             excepted=lambda use, scope, assets: excepted(self.judged[use.over], self.membership, use, scope, assets),
             empty=lambda name, scope: closed.get(name, False) and members[name][scope] == (0, 0),
+            as_of=self.inputs.as_of,
         )
 
     def _origins(self, use: Use) -> list[Origin]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 
 from scanner.grading.grade import Tally, any_of, blocking, gate_state, item_state, ladder
 from scanner.grading.history import History
+from scanner.grading.occurrence import document_verdict
 from scanner.guideline.nouns import Baseline, Item, Requirement
+from scanner.institution.register_entry import Entry
 from scanner.institution.registers import JudgedRegisters
 from scanner.judging.judge import Use
 from scanner.judging.scope import Scope
@@ -42,6 +45,18 @@ class Verdicts:
     """How many of the assets an exception names are members that fail the use."""
     empty: Callable[[str, Scope], bool]
     """Whether a population is closed and empty in a scope."""
+    as_of: datetime
+
+    def compensated(self, entry: Entry, scope: Scope) -> bool:
+        """Whether an exception has nothing to compensate it, or the check that is to do so is met now in the scope."""
+        address = entry.acceptance.compensated_by if entry.acceptance else ""
+        if not address:
+            return True
+        requirement = self.baseline.requirement(address)
+        if requirement.check is None:
+            return False
+        use = self.uses[address]
+        return self.counts[use.over].of(use, scope).state(requirement.need) is RequirementState.MET
 
     def _requirement(self, requirement: Requirement, scope: Scope) -> RequirementResult:
         if requirement.kind is RequirementKind.ANY_OF:
@@ -57,7 +72,7 @@ class Verdicts:
             )
         if requirement.check is not None:
             return self._check(requirement, scope)
-        verdict = self.registers.document(requirement.kind, requirement.address, scope.system, scope.scene)
+        verdict, reviewed = document_verdict(self.registers, requirement, scope.system, scope.scene, self.as_of)
         return RequirementResult(
             id=requirement.slug,
             kind=requirement.kind,
@@ -66,6 +81,7 @@ class Verdicts:
             origin=[Origin.SUPPLIED] if verdict.entry else [],
             why=[verdict.why.value] if verdict.why else [],
             entry=verdict.entry,
+            reviewed=reviewed,
             last_proved=self._last_proved(scope, requirement, verdict.state),
         )
 
@@ -76,6 +92,9 @@ class Verdicts:
         assets = [
             asset
             for entry in self.registers.exceptions(requirement.address, scope.system, scope.scene)
+            if all(
+                self.compensated(each.entry, scope) for each in self.registers.standings if each.entry.id == entry.id
+            )
             for asset in entry.assets
         ]
         taken = self.excepted(use, scope, assets) if assets else 0

@@ -220,14 +220,12 @@ def _acceptance(table: Table, requirement: str, assets: tuple[str, ...], known: 
     elif "compensated_by" in table:
         table.expect_raw("compensated_by")
         table.problem("compensated_by", f"does not suit type {type_.value!r}", "only a compensating_control names one")
-    matched, failing = (
-        table.expect_int(key, minimum=0) if key in table else table.expect_raw(key) for key in ("matched", "failing")
+    matched, beyond = (
+        table.expect_int(key, minimum=0) if key in table else table.expect_raw(key) for key in ("matched", "beyond")
     )
     if matched is not None and assets and matched > len(assets):
         table.problem("matched", f"is {matched}, of {len(assets)} assets named")
-    if matched is not None and failing is not None and failing < matched:
-        table.problem("failing", f"is {failing}, fewer than matched, {matched}")
-    return Acceptance(type_, compensated_by, matched, failing)
+    return Acceptance(type_, compensated_by, matched, beyond)
 
 
 def _reason(table: Table) -> None:

@@ -88,8 +88,8 @@ class Acceptance:
     """Address of the check that is to hold instead; empty unless the type is a compensating control."""
     matched: int | None
     """How many of the named assets failed when it was approved; None where it is not noted."""
-    failing: int | None
-    """How many assets failed the requirement then, named or not; None where it is not noted."""
+    beyond: int | None
+    """How many assets failed the requirement then that no exception names; None where it is not noted."""
 
 
 @dataclass(frozen=True)

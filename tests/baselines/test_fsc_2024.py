@@ -135,6 +135,18 @@ def test_an_exercise_takes_days_but_for_the_one_that_cuts_a_path() -> None:
     assert {each.address for each in drills if each.effort is not Effort.SETTING} == {"3-5/failover-drill"}
 
 
+@pytest.mark.parametrize("name", ["fsc-2024", "fsc-2024-strict"])
+def test_reviews_are_counted_over_a_year_and_drills_held_within_one(name: str) -> None:
+    year = timedelta(days=365)
+    of = {kind: [each for each in baseline(name).requirements() if each.kind is kind] for kind in RequirementKind}
+    reviews, drills = of[RequirementKind.REVIEW], of[RequirementKind.DRILL]
+    assert {each.address.partition("/")[0]: (each.reviews, each.within) for each in reviews} == dict.fromkeys(
+        ("1-6", "2-6", "3-6", "4-6", "5-7"), (4, year)
+    )
+    assert {each.address.partition("/")[0]: each.max_age for each in drills} == dict.fromkeys(EXERCISED, year)
+    assert all("4" in each.says.en and "365" in each.says.en and "365" in each.says.zh_tw for each in reviews)
+
+
 def test_gates_ask_for_the_documents_that_the_text_of_a_level_asks_for() -> None:
     found = {requirement.address for gate in baseline().gates.values() for requirement in gate}
     assert found == GATES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -67,6 +67,7 @@ class Papers:
     documents: Mapping[str, tuple[RequirementState, RegisterWhy | None, str | None]] = field(default_factory=dict)
     excepted: Sequence[str] = ()
     stated: Sequence[tuple[str, str]] = ()
+    standings: Sequence[Any] = ()
 
     def document(self, kind: str, requirement: str, system: str, scene: Scene) -> Any:
         state, why, entry = self.documents.get(requirement, (OPEN, RegisterWhy.MISSING, None))
@@ -103,6 +104,7 @@ def verdicts(
         origins={USE.id: [Origin.SUPPLIED]},
         excepted=lambda use, scope, assets: taken,
         empty=lambda population, scope: empty,
+        as_of=datetime(2026, 11, 20, tzinfo=UTC),
     )
 
 

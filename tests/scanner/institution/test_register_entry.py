@@ -135,7 +135,7 @@ compensated_by = "3-1/peers-restricted"
 reason = "A second lock stands before this console until it is replaced."
 assets = ["user:corp:a", "user:corp:b"]
 matched = 1
-failing = 4
+beyond = 4
 owner = "wang"
 approver = "chang"
 made_at = 2026-10-01
@@ -159,7 +159,7 @@ def test_an_exception_says_what_holds_in_place_and_how_much_failed_when_it_was_a
         ('"compensating_control"', '"planned"', "6 exception[0].compensated_by: does not suit type 'planned'"),
         ("matched = 1", "matched = 3", "9 exception[0].matched: is 3, of 2 assets named"),
         ("matched = 1", "matched = -1", "9 exception[0].matched: expected a number from 0"),
-        ("failing = 4", "failing = 0", "10 exception[0].failing: is 0, fewer than matched, 1"),
+        ("beyond = 4", "beyond = 0.5", "10 exception[0].beyond: expected an integer"),
     ],
 )
 def test_a_wrong_exception_is_told_by_line_and_key(old: str, new: str, problem: str) -> None:
