@@ -201,10 +201,9 @@ def _check_rows(file: str, rows: Sequence[Row], drawn: Sequence[str], problems: 
 
 def _answer(file: str, row: Row, drawn_on: date, today: date, problems: list[Problem]) -> Answer:
     text = row.cells.get("answer", "")
-    if text and text not in list(Answer):
-        problems.append(
-            Problem(file, None, row.place("answer"), f"there is no answer {text!r}{nearest(text, list(Answer))}")
-        )
+    words = [each.value for each in Answer]
+    if text and text not in words:
+        problems.append(Problem(file, None, row.place("answer"), f"there is no answer {text!r}{nearest(text, words)}"))
         return Answer.NOT_DETERMINABLE
     answer = Answer(text) if text else Answer.NOT_DETERMINABLE
     needed = {Answer.PASS: ("evidence", "examiner", "date"), Answer.FAIL: ("examiner", "date")}.get(answer, ())
