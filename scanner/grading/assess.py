@@ -14,9 +14,12 @@ import msgspec
 import checks
 import scanner
 from scanner.column import Check
+from scanner.grading.basis import basis_of
+from scanner.grading.changes import input_changes
 from scanner.grading.coverage import collected_gaps, gap, listing_gaps, whys_told
-from scanner.grading.grade import lowest
-from scanner.grading.history import history_of, regressions
+from scanner.grading.grade import Tally, lowest
+from scanner.grading.history import history_of, turned
+from scanner.grading.register_alarms import Watch
 from scanner.grading.verdict import Verdicts
 from scanner.guideline.nouns import Baseline
 from scanner.institution.estate import Estate
@@ -27,8 +30,8 @@ from scanner.judging.evidence import Evidence, ReadTarget, connect
 from scanner.judging.explain import missing
 from scanner.judging.judge import Judged, Use, findings_digest, judge
 from scanner.judging.population import Population
-from scanner.judging.scope import REFERENCED, Membership, listed_keys
-from scanner.judging.tally import Counts, count, excepted
+from scanner.judging.scope import REFERENCED, Membership, Scope, listed_keys
+from scanner.judging.tally import Beside, Counts, beside, count, excepted
 from scanner.model import (
     Collector,
     Fact,
@@ -45,6 +48,7 @@ from scanner.result import (
     SCHEMA_VERSION,
     Assessment,
     BaselineRef,
+    Changes,
     CollectionRef,
     GapRow,
     Grade,
@@ -53,6 +57,7 @@ from scanner.result import (
     Span,
     Unassigned,
 )
+from scanner.sampling.claim import needs_of
 from scanner.sealed.canonical import canonical_json, sha256_hex
 from scanner.sealed.collection import Collection, censuses, gaps
 
@@ -70,6 +75,8 @@ class Inputs:
     targets: tuple[ReadTarget, ...]
     as_of: datetime
     previous: Assessment | None = None
+    previous_chain: bytes = b""
+    """The chain of the registers that the present one must go on from."""
 
 
 @dataclass
@@ -177,6 +184,8 @@ class _Run:
             inputs.estate.institution_id,
             frozenset({inputs.baseline.id, inputs.baseline.guideline}),
             inputs.as_of,
+            inputs.previous_chain,
+            needs_of(inputs.baseline),
         )
         self.judged: dict[str, Judged] = {}
         self.counts: dict[str, Counts] = {}
@@ -206,7 +215,7 @@ class _Run:
         findings = {name: findings_digest(judged) for name, judged in sorted(self.judged.items())}
         return Graded(
             self.inputs,
-            self._assessment(grades, populations, findings),
+            self._assessment(grades, populations, findings, verdicts),
             self.evidence,
             self.judged,
             self.membership,
@@ -243,7 +252,7 @@ class _Run:
             history=self.was,
             reasons=self.reasons,
             opened=self.opened,
-            crashed={use for judged in self.judged.values() for use in judged.errors},
+            crashed=self._crashed(),
             origins={use.id: self._origins(use) for use in self.uses.values()},
             excepted=lambda use, scope, assets: excepted(self.judged[use.over], self.membership, use, scope, assets),
             empty=lambda name, scope: closed.get(name, False) and members[name][scope] == (0, 0),
@@ -309,7 +318,11 @@ class _Run:
     # the result
 
     def _assessment(
-        self, grades: Sequence[Grade], populations: Mapping[str, Population], findings: Mapping[str, str]
+        self,
+        grades: Sequence[Grade],
+        populations: Mapping[str, Population],
+        findings: Mapping[str, str],
+        verdicts: Verdicts,
     ) -> Assessment:
         inputs = self.inputs
         baseline = BaselineRef(id=self.baseline.id, version=self.baseline.version, digest=self.baseline.digest)
@@ -318,7 +331,8 @@ class _Run:
         digest = assessment_digest(inputs, code, grades, findings)
         spans = [Span(floor=grade.floor, ceiling=grade.ceiling) for grade in grades]
         eased = [Span(floor=grade.floor_with_exceptions, ceiling=grade.ceiling_with_exceptions) for grade in grades]
-        return Assessment(
+        registers, alarms = self._watch(verdicts).told()
+        assessment = Assessment(
             schema_version=SCHEMA_VERSION,
             assessment=digest,
             path="",
@@ -336,8 +350,8 @@ class _Run:
                 self.gap_rows,
                 key=lambda gap: (gap.target, gap.fact, gap.field or "", gap.asset or "", gap.why.value, gap.detail),
             ),
-            registers=list(self.registers.rows()),
-            regressions=list(regressions(self.was, grades)),
+            registers=registers,
+            alarms=alarms,
             scopes=list(self._scope_rows(populations)),
             unassigned=[
                 Unassigned(population=name, count=n, examples=examples)
@@ -348,7 +362,37 @@ class _Run:
             errors=[
                 f"{use}: {reason}" for judged in self.judged.values() for use, reason in sorted(judged.errors.items())
             ],
+            basis=basis_of(self.estate, self.baseline, inputs.registers, self.uses, self.evidence, self._crashed()),
         )
+        if inputs.previous is None:
+            return assessment
+        regressions, others = turned(inputs.previous, assessment)
+        changes = Changes(inputs=input_changes(inputs.previous, assessment), requirements=others)
+        return msgspec.structs.replace(assessment, regressions=regressions, changes=changes)
+
+    def _crashed(self) -> frozenset[str]:
+        return frozenset(use for judged in self.judged.values() for use in judged.errors)
+
+    def _watch(self, verdicts: Verdicts) -> Watch:
+        return Watch(
+            registers=self.registers,
+            scopes=self.membership.scopes,
+            compensated=verdicts.compensated,
+            beside=self._beside,
+            closed=lambda entry, scope: self._tally(entry, scope).closed,
+            as_of=self.inputs.as_of,
+            previous=self.inputs.previous,
+        )
+
+    def _tally(self, entry: Entry, scope: Scope) -> Tally:
+        use = self.uses.get(entry.requirement)
+        return Tally(closed=True) if use is None else self.counts[use.over].of(use, scope)
+
+    def _beside(self, entry: Entry, scopes: Sequence[Scope], others: Sequence[str]) -> Beside:
+        use = self.uses.get(entry.requirement)
+        if use is None:
+            return Beside()
+        return beside(self.judged[use.over], self.membership, use, scopes, entry.assets, others)
 
     def _scope_rows(self, populations: Mapping[str, Population]) -> Iterator[ScopeRow]:
         for name, population in populations.items():
