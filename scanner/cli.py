@@ -21,6 +21,7 @@ COMMANDS = {
     "regrade": "assessing:regrade",
     "report": "explaining:report",
     "why": "explaining:why",
+    "lift": "lifting:lift",
     "findings": "explaining:findings",
     "sql": "explaining:sql",
     "scope": "scoping:scope",
