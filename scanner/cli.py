@@ -38,6 +38,7 @@ COMMANDS = {
     "list": "listing:list_",
     "permissions": "permitting:permissions",
     "schedule": "scheduling:schedule",
+    "fleet": "fleet:fleet",
 }
 """Command to ``module:attribute`` below ``scanner.commands``."""
 

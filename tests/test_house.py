@@ -36,7 +36,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     ),
     "agent": ("agent",),
     "baselines": ("baselines",),
-    "scanner": ("scanner",),
+    "scanner": ("scanner", "agent.wire"),  # what agents and their server say to each other
 }
 """Parts of the house that the modules of each package may import; ``ALSO`` has the exceptions."""
 ALSO: dict[str, tuple[str, ...]] = {

@@ -1,0 +1,161 @@
+"""The small port to a database, and SQLite behind it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from scanner.errors import StoreError
+from scanner.fleet.schema import VERSION, statements
+from scanner.sealed.disk import is_full
+
+Row = tuple[Any, ...]
+
+
+class Unavailable(StoreError):
+    """The database did not take a change, or could not be asked; nothing of the transaction has happened."""
+
+
+class Full(Unavailable):
+    """The disk took no more."""
+
+
+class Database(Protocol):
+    """What the fleet asks of a database; parameters are marked with ``?``. Not to be used by two threads at once."""
+
+    blocks: bool
+    """Whether a look-up by key may take longer than a fraction of a ms, so that the event loop must not wait for it."""
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Every row that a query or a RETURNING clause gives."""
+        ...
+
+    def run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """One change."""
+        ...
+
+    def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """One change for each row."""
+        ...
+
+    def among(self, column: str, values: Sequence[str]) -> tuple[str, Any]:
+        """A condition that a column holds one of these texts, and its one parameter."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing, durable at its end; raises Unavailable, or Full."""
+        ...
+
+    def alone(self, what: str) -> None:
+        """Until the end of the transaction, let no other server do what bears this name."""
+        ...
+
+    def locked(self, sql: str) -> str:
+        """A query whose rows no other server changes until the end of the transaction."""
+        ...
+
+    def prepare(self) -> None:
+        """Make the tables where they are missing; raises StoreError where they are of another version."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+class Sqlite:
+    """One connection to an SQLite file with a write-ahead log; raises Unavailable for whatever SQLite refuses."""
+
+    blocks = False
+
+    def __init__(self, path: Path, *, synchronous: str = "full", read_only: bool = False) -> None:
+        mode = "ro" if read_only else "rwc"
+        self._path = path
+        with self._translated():
+            self._connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode={mode}",
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=256,
+                timeout=10,
+            )
+            if not read_only:
+                path.chmod(0o600)
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                self._connection.execute(f"PRAGMA synchronous={'NORMAL' if synchronous == 'normal' else 'FULL'}")
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Every row that a query gives."""
+        with self._translated():
+            return self._connection.execute(sql, parameters).fetchall()
+
+    def run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """One change."""
+        with self._translated():
+            self._connection.execute(sql, parameters)
+
+    def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """One change for each row."""
+        with self._translated():
+            self._connection.executemany(sql, rows)
+
+    def among(self, column: str, values: Sequence[str]) -> tuple[str, Any]:
+        """A condition that a column holds one of these texts, and its parameter."""
+        return f"{column} IN (SELECT value FROM json_each(?))", json.dumps(values)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing."""
+        self.run("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.run("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.rollback()
+            raise
+
+    def alone(self, what: str) -> None:
+        """SQLite lets only one write at a time."""
+
+    def locked(self, sql: str) -> str:
+        """A query as it locks its rows; a write of SQLite locks all."""
+        return sql
+
+    def prepare(self) -> None:
+        """Make the tables where they are missing."""
+        words = {"blob": "BLOB", "int": "INTEGER", "serial": "INTEGER PRIMARY KEY", "narrow": "", "rowless": ""}
+        with self.transaction():
+            prepare(self, statements(**words))
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            if is_full(str(error)):
+                raise Full(f"{self._path}: the disk is full; free space") from error
+            raise Unavailable(f"{self._path}: {error}; see that it is there, whole, and not locked") from error
+
+
+def prepare(database: Database, making: Iterable[str]) -> None:
+    """Run the statements that make the tables, and see that they are of this version."""
+    for statement in making:
+        database.run(statement)
+    database.run(
+        "INSERT INTO meta (name, value) VALUES ('version', ?) ON CONFLICT (name) DO NOTHING", (str(VERSION).encode(),)
+    )
+    found = bytes(database.rows("SELECT value FROM meta WHERE name = 'version'")[0][0]).decode()
+    if found != str(VERSION):
+        raise StoreError(
+            f"the fleet's tables are of version {found}, this ztgrade knows {VERSION}; use the matching one"
+        )

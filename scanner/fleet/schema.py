@@ -1,0 +1,66 @@
+"""The tables of the fleet; one text for SQLite and PostgreSQL. Times are ms since 1970, digests are raw bytes."""
+
+from __future__ import annotations
+
+VERSION = 1
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value {blob} NOT NULL);
+
+CREATE TABLE IF NOT EXISTS token (
+    number {serial}, handle TEXT NOT NULL UNIQUE, digest {blob} NOT NULL, made {int} NOT NULL, expires {int} NOT NULL,
+    uses {int} NOT NULL, used {int} NOT NULL, networks TEXT NOT NULL, names TEXT NOT NULL, approval {int} NOT NULL,
+    revoked {int} NOT NULL, note TEXT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS agent (
+    number {serial}, id TEXT NOT NULL UNIQUE, status TEXT NOT NULL, key_id TEXT NOT NULL, token {int} NOT NULL,
+    enrolled {int} NOT NULL, host TEXT NOT NULL, address TEXT NOT NULL, issuer TEXT NOT NULL,
+    not_before {int} NOT NULL, not_after {int} NOT NULL, rekey {int} NOT NULL,
+    clone_suspected {int}, identity_collision {int}, reason TEXT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS agent_key (
+    key_id TEXT PRIMARY KEY, agent {int} NOT NULL, spki {blob} NOT NULL, state TEXT NOT NULL, since {int} NOT NULL,
+    certificate TEXT NOT NULL, chain TEXT NOT NULL, renewal {blob}, successor TEXT
+);
+
+CREATE TABLE IF NOT EXISTS agent_state (
+    agent {int} PRIMARY KEY, seq {int} NOT NULL, epoch {int} NOT NULL, root TEXT NOT NULL, boot_id TEXT NOT NULL,
+    boots TEXT NOT NULL, marks {blob} NOT NULL, ts {int} NOT NULL, resume {int} NOT NULL,
+    last_seen {int} NOT NULL, confirmed {int} NOT NULL, skew {int} NOT NULL, version TEXT NOT NULL
+){narrow};
+
+CREATE TABLE IF NOT EXISTS section (hash {blob} PRIMARY KEY, zbody {blob} NOT NULL){rowless};
+
+CREATE TABLE IF NOT EXISTS agent_section (
+    agent {int} NOT NULL, name TEXT NOT NULL, hash {blob} NOT NULL, observed_at TEXT NOT NULL,
+    since {int} NOT NULL, until {int}
+);
+CREATE UNIQUE INDEX IF NOT EXISTS agent_section_now ON agent_section (agent, name) WHERE until IS NULL;
+CREATE INDEX IF NOT EXISTS agent_section_past ON agent_section (agent, since);
+
+CREATE TABLE IF NOT EXISTS offered (
+    agent {int} NOT NULL, name TEXT NOT NULL, hash {blob} NOT NULL, observed_at TEXT NOT NULL,
+    PRIMARY KEY (agent, name)
+);
+
+CREATE TABLE IF NOT EXISTS envelope (
+    agent {int} NOT NULL, epoch {int} NOT NULL, seq {int} NOT NULL, root TEXT NOT NULL, payload {blob} NOT NULL,
+    signature {blob} NOT NULL, key_id TEXT NOT NULL, received {int} NOT NULL, PRIMARY KEY (agent, epoch, seq)
+){rowless};
+
+CREATE TABLE IF NOT EXISTS hardware (
+    kind TEXT NOT NULL, value TEXT NOT NULL, agent {int} NOT NULL, PRIMARY KEY (kind, value, agent)
+);
+
+CREATE TABLE IF NOT EXISTS journal (
+    chain TEXT NOT NULL, number {int} NOT NULL, made {int} NOT NULL, entry TEXT NOT NULL, hash {blob} NOT NULL,
+    PRIMARY KEY (chain, number)
+);
+"""
+
+
+def statements(**words: str) -> list[str]:
+    """The statements that make the tables, in the words of one database."""
+    return [text.strip() for text in TABLES.format(**words).split(";") if text.strip()]

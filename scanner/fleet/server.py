@@ -1,0 +1,184 @@
+"""The server's application: two hot paths for messages of agents, and Starlette for everything that is asked seldom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from agent import wire
+from scanner.fleet.answers import Answer, Refused, refusal
+from scanner.fleet.authority import BadRequest, requested
+from scanner.fleet.chain import mark_of
+from scanner.fleet.database import Database, Unavailable
+from scanner.fleet.door import Allowance, Gone, Receive, Scope, Send, body_of, give
+from scanner.fleet.enrolment import Registrar
+from scanner.fleet.ingest import Sent
+from scanner.fleet.journal import AUDIT, note
+from scanner.fleet.keyring import Keyring
+from scanner.fleet.messages import BadMessage, Beat, Enrolment, Renewal, Report, decoded, offered
+from scanner.fleet.metrics import Metrics
+from scanner.fleet.settings import Settings
+from scanner.fleet.writer import Busy, Errand, Writer
+
+KINDS: dict[str, tuple[str, type[Beat]]] = {
+    wire.BEAT: (wire.BEAT_TYPE, Beat),
+    wire.REPORT: (wire.REPORT_TYPE, Report),
+}
+STRANGERS = 30
+"""Refused tokens and signatures of one address in a minute, after which it must wait."""
+NOTED = 10
+"""Refused signatures in a minute that are set down one by one."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the application is made of."""
+
+    settings: Settings
+    writer: Writer
+    keyring: Keyring
+    registrar: Registrar
+    clock: Callable[[], float]
+    gauges: Callable[[], dict[str, float]] = dict
+
+
+class Application:
+    """ASGI application of the fleet server."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self.metrics = Metrics()
+        self._agents = Allowance(parts.settings.per_minute)
+        self._strangers = Allowance(STRANGERS)
+        self._notes = Allowance(NOTED)
+        self._seldom = Starlette(
+            routes=[
+                Route("/healthz", self._health),
+                Route("/metrics", self._show_metrics),
+            ]
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path = scope.get("path", "")
+        kind = KINDS.get(path)
+        if scope["type"] == "http" and (kind or path in (wire.ENROL, wire.RENEW)):
+            try:
+                answer = await self._answer(path, kind, scope, receive)
+            except Gone:
+                return
+            except Refused as refused:
+                answer = refused.answer
+            self.metrics.add("ztgrade_fleet_requests_total", path=path, status=str(answer.status))
+            await give(send, answer)
+            return
+        await self._seldom(scope, receive, send)
+
+    async def _answer(self, path: str, kind: tuple[str, type[Beat]] | None, scope: Scope, receive: Receive) -> Answer:
+        if scope["method"] != "POST":
+            raise Refused(refusal("method", closes=True))
+        address = scope["client"][0] if scope.get("client") else ""
+        if path == wire.ENROL:
+            body, _ = await body_of(scope, receive)
+            return await self._enrol(body, address)
+        body, header = await body_of(scope, receive)
+        if kind is None:
+            return await self._renew(body, header, address)
+        form, signature = kind[1], await self._proven(kind[0], body, header, address)
+        message = self._understood(body, form)
+        try:
+            sections = offered(message, body) if isinstance(message, Report) else []
+        except BadMessage as error:
+            raise Refused(refusal("bad_message", str(error))) from error
+        sent = Sent(signature.key_id, message, body, mark_of(body), signature.value, sections)
+        return await self._done(sent)
+
+    async def _enrol(self, body: bytes, address: str) -> Answer:
+        now = self._parts.clock()
+        if self._strangers.spent(address, now):
+            raise Refused(refusal("too_often", "too many refused requests from this address", 60))
+        asked: Enrolment = self._understood(body, Enrolment)
+        try:
+            key = requested(asked.csr)
+        except BadRequest as error:
+            self._strangers.take(address, now)
+            raise Refused(refusal("bad_message", str(error))) from error
+        registrar = self._parts.registrar
+        answer = await self._done(lambda database, then: registrar.enrol(database, asked, key, address, then))
+        if answer.status not in (200, 202, 503):
+            self._strangers.take(address, now)
+        return answer
+
+    async def _renew(self, body: bytes, header: str, address: str) -> Answer:
+        signature = await self._proven(wire.RENEW_TYPE, body, header, address)
+        asked: Renewal = self._understood(body, Renewal)
+        try:
+            key = requested(asked.csr)
+        except BadRequest as error:
+            raise Refused(refusal("bad_message", str(error))) from error
+        registrar, signer = self._parts.registrar, signature.key_id
+        return await self._done(lambda database, then: registrar.renew(database, asked, signer, body, key, then))
+
+    async def _proven(self, kind: str, body: bytes, header: str, address: str) -> wire.Signature:
+        now = self._parts.clock()
+        try:
+            signature = wire.Signature.read(header)
+        except ValueError as error:
+            raise self._stranger("bad_signature", address, "", str(error)) from error
+        if self._strangers.spent(address, now):
+            raise Refused(refusal("too_often", "too many refused requests from this address", 60))
+        try:
+            key = await self._parts.keyring.find(signature.key_id)
+        except Unavailable as error:
+            raise Refused(refusal("store", retry_after=5)) from error
+        if key is None:
+            raise self._stranger("unknown_key", address, signature.key_id)
+        if not self._parts.keyring.proves(key, kind, body, signature.value):
+            raise self._stranger("bad_signature", address, signature.key_id)
+        if not self._agents.take(signature.key_id, now):
+            raise Refused(refusal("too_often", retry_after=60))
+        return signature
+
+    def _stranger(self, word: str, address: str, key_id: str, detail: str = "") -> Refused:
+        """Refuse one who did not prove who he is; a few of them are set down by name, all are counted."""
+        now = self._parts.clock()
+        self._strangers.take(address, now)
+        self.metrics.add("ztgrade_fleet_refused_signatures_total", why=word)
+        if self._notes.take("", now):
+
+            def errand(database: Database, then: int) -> Answer:
+                note(database, AUDIT, then, event="refused", why=word, address=address, key=key_id)
+                return Answer(204, b"")
+
+            try:
+                self._parts.writer.send(errand)
+            except Busy:
+                self.metrics.add("ztgrade_fleet_notes_dropped_total")
+        return Refused(refusal(word, detail))
+
+    def _understood(self, body: bytes, form: type[Any]) -> Any:
+        try:
+            return decoded(body, form)
+        except BadMessage as error:
+            raise Refused(refusal("bad_message", str(error))) from error
+
+    async def _done(self, work: Sent | Errand) -> Answer:
+        try:
+            return await self._parts.writer.send(work)
+        except Busy:
+            raise Refused(refusal("busy", retry_after=10)) from None
+
+    async def _health(self, request: Request) -> Response:
+        healthy = self._parts.writer.healthy
+        return JSONResponse({"status": "ok" if healthy else "store"}, 200 if healthy else 503)
+
+    async def _show_metrics(self, request: Request) -> Response:
+        waiting = {f"ztgrade_fleet_waiting_{lane}": float(n) for lane, n in self._parts.writer.waiting.items()}
+        gauges = waiting | {"ztgrade_fleet_commits": float(self._parts.writer.commits)} | self._parts.gauges()
+        return Response(self.metrics.text(gauges), media_type="text/plain; version=0.0.4")

@@ -1,0 +1,258 @@
+"""Runs the fleet server: its database, its writer, its certificate, and uvicorn with limits of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import signal
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvicorn
+from cryptography import x509
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from scanner.errors import EngineError, StoreError, UsageError
+from scanner.fleet.authority import ROOT_FILE, Issuing, load_issuing
+from scanner.fleet.chain import Nonces
+from scanner.fleet.database import Database
+from scanner.fleet.enrolment import Registrar
+from scanner.fleet.ingest import Ingest
+from scanner.fleet.keyring import Keyring
+from scanner.fleet.server import Application, Parts
+from scanner.fleet.settings import POSTGRESQL, Settings, load_settings, open_database
+from scanner.fleet.writer import Writer
+from scanner.sealed.disk import place_private
+
+HEAD_BYTES = 32 << 10
+"""Request line and headers at most."""
+SERVER_PEM, SERVER_KEY = "server.pem", "server.key"
+BACKLOG = 2048
+LOOKS_S = 600
+"""Between two looks at whether certificates have changed or must be renewed."""
+
+
+class Guarded(HttpToolsProtocol):
+    """uvicorn's protocol with an end to patience: a request arrives whole in time, and its head is small."""
+
+    request_seconds = 20.0
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self._head = 0
+        self._in_body = False
+        self._deadline: asyncio.TimerHandle | None = None
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless the head has become too large."""
+        if self._deadline is None:
+            self._wait()
+        if not self._in_body:
+            self._head += len(data)
+        super().data_received(data)
+        if self._head > HEAD_BYTES and not self._in_body and self._deadline is not None:
+            self._forget()
+            self.transport.close()
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        self._in_body, self._head = True, 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._in_body = False
+        self._forget()
+        super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._forget()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._deadline = self.loop.call_later(self.request_seconds, self.transport.abort)
+
+    def _forget(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+class Certificates:
+    """Issuing authorities and the server's own certificate, as they lie in the folder; follows what changes there."""
+
+    def __init__(self, folder: Path, settings: Settings, clock: Callable[[], float]) -> None:
+        self._folder, self._settings, self._clock = folder, settings, clock
+        self._issuing = load_issuing(folder)
+        self.context = self._make_context()
+        self.look()
+
+    def newest(self) -> Issuing:
+        """The authority that issues now."""
+        return self._issuing[-1]
+
+    @property
+    def files(self) -> tuple[Path, Path]:
+        """Chain and key of the server, PEM."""
+        given = self._settings.server_certificate, self._settings.server_key
+        return (Path(given[0]), Path(given[1])) if given[0] else (self._folder / SERVER_PEM, self._folder / SERVER_KEY)
+
+    def look(self) -> None:
+        """Take what is new: an authority after a rotation, a certificate of the server before the old one ends."""
+        self._issuing = load_issuing(self._folder)
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        if not self._settings.server_certificate and self._worn(now):
+            chain, key = self.newest().serve([self._settings.host], now)
+            place_private(self.files[1], key.encode())
+            place_private(self.files[0], chain.encode())
+        self.context.load_cert_chain(*self.files)
+
+    def gauges(self) -> dict[str, float]:
+        """When certificates end, in seconds since 1970."""
+        served = x509.load_pem_x509_certificates(self.files[0].read_bytes())[0]
+        issuing = self.newest().certificate
+        return {
+            "ztgrade_fleet_issuing_authority_expires_seconds": issuing.not_valid_after_utc.timestamp(),
+            "ztgrade_fleet_server_certificate_expires_seconds": served.not_valid_after_utc.timestamp(),
+        }
+
+    def _worn(self, now: datetime) -> bool:
+        try:
+            served = x509.load_pem_x509_certificates(self.files[0].read_bytes())
+        except FileNotFoundError:
+            return True
+        left = served[0].not_valid_after_utc - now
+        return left < timedelta(days=30) or served[1] != self.newest().certificate
+
+    def _make_context(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.num_tickets = 0  # agents come once in minutes with a new connection and keep none
+        context.set_alpn_protocols(["http/1.1"])
+        wanted = self._settings.client_certificates
+        if wanted != "off":
+            context.verify_mode = ssl.CERT_REQUIRED if wanted == "required" else ssl.CERT_OPTIONAL
+            context.load_verify_locations(self._folder / ROOT_FILE)
+        return context
+
+
+class FleetServer:
+    """Everything of one server process, made in ``run``."""
+
+    def __init__(self, folder: Path, clock: Callable[[], float], listen: str | None = None) -> None:
+        self._folder, self._clock = folder, clock
+        chosen = load_settings(folder)
+        self.settings = msgspec.structs.replace(chosen, listen=listen) if listen else chosen
+        self.certificates = Certificates(folder, self.settings, clock)
+        self._failed = False
+        self._uvicorn: uvicorn.Server | None = None
+
+    def run(self, started: Callable[[tuple[str, int]], None] = lambda address: None) -> None:
+        """Serve until a signal ends it; raises EngineError where the writer failed, StoreError where nothing opens."""
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again when it has ended
+                signal.signal(number, lambda number, frame: self.end())
+        with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+            runner.run(self._run(started))
+        if self._failed:
+            raise EngineError("the thread that writes has ended; the messages that waited were refused; start again")
+
+    def end(self) -> None:
+        """Stop serving soon; may be called from any thread."""
+        if self._uvicorn is not None:
+            self._uvicorn.should_exit = True
+
+    async def _run(self, started: Callable[[tuple[str, int]], None]) -> None:
+        loop = asyncio.get_running_loop()
+        database = open_database(self._folder, self.settings)
+        database.prepare()
+        nonces = Nonces(secret(database))
+        writer = Writer(
+            database,
+            Ingest(nonces, self.settings.interval),
+            loop,
+            self._clock,
+            queue=self.settings.queue,
+            reserve=None if self.settings.database.startswith(POSTGRESQL) else self._folder / "reserve",
+            died=self._on_death,
+        )
+        keyring = Keyring(open_database(self._folder, self.settings, read_only=True))
+        registrar = Registrar(self.certificates.newest, nonces, self.settings.domain, self.settings.interval)
+        parts = Parts(self.settings, writer, keyring, registrar, self._clock, self.certificates.gauges)
+        self._uvicorn = uvicorn.Server(self._config(Application(parts)))
+        listening = self._listen()
+        writer.start()
+        watching = asyncio.create_task(self._watch(started))
+        try:
+            await self._uvicorn.serve(sockets=[listening])
+        finally:
+            watching.cancel()
+            await asyncio.to_thread(writer.end)
+            keyring.close()
+            database.close()
+
+    def _listen(self) -> socket.socket:
+        host, port = self.settings.bind
+        try:
+            return socket.create_server(
+                (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG
+            )
+        except OSError as error:
+            hint = "choose another with listen in fleet.toml, or --listen"
+            raise UsageError(f"cannot listen at {self.settings.listen}: {error.strerror or error}; {hint}") from error
+
+    def _config(self, application: Application) -> uvicorn.Config:
+        protocol = type("Protocol", (Guarded,), {"request_seconds": float(self.settings.request_seconds)})
+        return uvicorn.Config(
+            application,
+            http=protocol,
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            backlog=BACKLOG,
+            limit_concurrency=self.settings.connections,
+            timeout_keep_alive=15,
+            timeout_graceful_shutdown=10,
+            ssl_context_factory=lambda config, default: self.certificates.context,
+        )
+
+    async def _watch(self, started: Callable[[tuple[str, int]], None]) -> None:
+        server = self._uvicorn
+        while server is None or not server.started:
+            await asyncio.sleep(0.02)
+        started(server.servers[0].sockets[0].getsockname()[:2])
+        while True:
+            await asyncio.sleep(LOOKS_S)
+            self.certificates.look()
+
+    def _on_death(self) -> None:
+        self._failed = True
+        self.end()
+
+
+def secret(database: Database) -> bytes:
+    """The secret of nonces; the same for all servers of one database."""
+    found = database.rows("SELECT value FROM meta WHERE name = 'nonces'")
+    if not found:
+        raise StoreError("the fleet's database was never set up; run: ztgrade fleet init")
+    return bytes(found[0][0])
+
+
+def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The event loop of uvloop where it is installed; Windows has none."""
+    if importlib.util.find_spec("uvloop") is None:
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
