@@ -185,16 +185,21 @@ class RegisterRow(msgspec.Struct, frozen=True, kw_only=True):
     why: RegisterWhy | None
     detail: str = ""
     assets: int = 0
+    document_sha256: str = ""
     plan: PlanRow | None = None
     statement: str = ""
     """What a plan says; other kinds are read where they stand."""
+    matched: int | None = None
+    """How many of the assets that a valid exception names fail now."""
+    beyond: int | None = None
+    """How many others fail its requirement now that no exception names."""
 
 
 class AlarmRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be looked at again about one exception, in one scope unless ``scene`` is None.
+    """What is to be looked at again about one exception, in all its scenes where ``scene`` is None.
 
-    ``before`` and ``now`` count assets: failing beyond all exceptions or among those named (``widened``), named and
-    failing (``stale``); for ``expiring`` they are None and the days left.
+    ``before`` and ``now`` count assets that fail: beyond all exceptions, or among those named (``widened``), or those
+    named (``stale``). For ``expiring``, ``now`` is the whole days that are left.
     """
 
     entry: str
@@ -204,7 +209,7 @@ class AlarmRow(msgspec.Struct, frozen=True, kw_only=True):
     system: str
     scene: Scene | None
     before: int | None
-    now: int
+    now: int | None
     named: bool = False
     """Counts the assets that the exception names, not those beyond."""
     unknown: int = 0

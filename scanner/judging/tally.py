@@ -110,3 +110,51 @@ def excepted(judged: Judged, membership: Membership, use: Use, scope: Scope, ass
         f"AND findings.asset IN ({names})"
     ).fetchone()
     return 0 if row is None else int(row[0])
+
+
+@dataclass(frozen=True)
+class Beside:
+    """How assets named stand beside all others under one use, in any of some scopes."""
+
+    seen: int = 0
+    """Of those named, how many there are at all, in the scopes or not."""
+    named: int = 0
+    """Of those named, how many are members that fail."""
+    named_unknown: int = 0
+    beyond: int = 0
+    """Of the others, how many are members that fail."""
+    beyond_unknown: int = 0
+
+
+def beside(
+    judged: Judged,
+    membership: Membership,
+    use: Use,
+    scopes: Sequence[Scope],
+    named: Sequence[str],
+    excepted: Sequence[str],
+) -> Beside:
+    """Count failures among the assets named, and among those that no exception names; each asset once."""
+    if not scopes:
+        return Beside()
+    member = " OR ".join(f"members.{identifier(scope.column)} = 1" for scope in scopes)
+    outcome = f"findings.{identifier(use.id)}"
+    fails = f"({member}) AND {outcome} = {Outcome.FAIL.code}"
+    unknown = (
+        f"(({member}) AND {outcome} = {Outcome.UNKNOWN.code}) "
+        f"OR (({member}) IS NULL AND {outcome} <> {Outcome.NA.code})"
+    )
+    within = _among(named)
+    outside = f"NOT {_among((*named, *excepted))}"
+    row = judged.population.evidence.connection.execute(
+        f"SELECT count(*) FILTER (WHERE {within}), count(*) FILTER (WHERE {within} AND {fails}), "
+        f"count(*) FILTER (WHERE {within} AND ({unknown})), count(*) FILTER (WHERE {outside} AND {fails}), "
+        f"count(*) FILTER (WHERE {outside} AND ({unknown})) FROM {judged.table} AS findings "
+        f"JOIN {membership.table(judged.population)} AS members USING (id)"
+    ).fetchone()
+    return Beside(*(int(value) for value in row)) if row is not None else Beside()
+
+
+def _among(assets: Sequence[str]) -> str:
+    names = ", ".join(quoted(asset) for asset in sorted(set(assets)))
+    return f"(findings.asset IN ({names}))" if names else "false"
