@@ -178,6 +178,40 @@ def test_levels_are_given_without_and_with_exceptions() -> None:
 
 
 @pytest.mark.parametrize(
+    ("compensated_by", "holds", "eased", "taken"),
+    [
+        ("", closed(0, 1, 0), MET, 1),
+        ("1-1/left", closed(2, 0, 0), MET, 1),
+        ("1-1/left", closed(1, 1, 0), NOT_MET, 0),
+        ("1-1/left", closed(1, 0, 1), NOT_MET, 0),
+        ("1-1/left", Tally(2, 0, 0), NOT_MET, 0),
+        ("1-1/left", None, NOT_MET, 0),
+        ("1-1/paper", closed(2, 0, 0), NOT_MET, 0),
+    ],
+)
+def test_an_exception_counts_only_while_the_check_that_compensates_is_met_in_the_scope(
+    compensated_by: str, holds: Tally | None, eased: RequirementState, taken: int
+) -> None:
+    acceptance = SimpleNamespace(compensated_by=compensated_by)
+    papers = Papers(
+        excepted=["user:ad:a"],
+        standings=[SimpleNamespace(entry=SimpleNamespace(id="EX-1", acceptance=acceptance))],
+    )
+    made = verdicts(item(CHECK), tally=closed(3, 1, 0), papers=papers)
+    other = replace(USE, parameters={"modes": ["absent"]})
+    known = {each.address: each for each in (CHECK, *CHOICE.branches)}
+    made = replace(
+        made,
+        baseline=cast(Baseline, SimpleNamespace(items=made.baseline.items, gates={}, requirement=known.__getitem__)),
+        uses={"1-1/mfa": USE, "1-1/left": other},
+        counts={"User": Counts({**made.counts["User"].tallies, **({(other.id, SCOPE): holds} if holds else {})})},
+        excepted=lambda use, scope, assets: len(assets),
+    )
+    found = only(made.grade(SCOPE, Pillar.IDENTITY))
+    assert (found.state, found.state_with_exceptions, found.excepted) == (NOT_MET, eased, taken)
+
+
+@pytest.mark.parametrize(
     ("document", "tally", "state"),
     [
         ((MET, None, "AT-1"), closed(0, 1, 0), MET),
