@@ -14,11 +14,12 @@ from typing import Any
 import jinja2
 
 from reports.cards import STEPS, Scope, Verdict, slug
+from reports.entries import entry_groups, plans
 from reports.outline import Outline, ScopeOutline, moment, outline
 from reports.visible import Shown, code_lines, prose, visible
 from reports.words import Words, load_words
-from scanner.model import GapWhy, ItemState, Level, Pillar, RegisterWhy, RequirementState, Scene
-from scanner.result import Dossier, Grade, ItemText, Text
+from scanner.model import AlarmWord, GapWhy, ItemState, Level, Pillar, RegisterWhy, RequirementState, Scene
+from scanner.result import AlarmRow, Dossier, Grade, ItemText, Text
 
 GLYPHS = {
     ItemState.MET: "✓",
@@ -34,9 +35,26 @@ GLYPHS = {
 EXAMPLE_LIMIT = 500
 """Examples shown per requirement; how many more there are is said."""
 
+FIRST_CHANGES = 3
+"""Changes of one cause shown on the first page; the chapter has the others."""
+
+CHANGE_LIMIT = 500
+"""Changes of one cause, and of requirements, shown in the chapter; how many more there are is said."""
+
 SECTIONS = (
-    *("identity", "headline", "regressions", "heat", "systems", "strict", "items", "gates"),
-    *("selection", "gaps", "excluded", "unassigned", "populations", "registers", "crosswalks", "method", "glossary"),
+    *("identity", "headline", "regressions", "differences", "heat", "systems", "strict", "items", "gates"),
+    *(
+        "selection",
+        "plan",
+        "gaps",
+        "excluded",
+        "unassigned",
+        "populations",
+        "registers",
+        "crosswalks",
+        "method",
+        "glossary",
+    ),
 )
 """Anchors of the sections, in page order."""
 
@@ -70,6 +88,8 @@ def render(dossier: Dossier, language: str) -> bytes:
         language=language,
         policy=policy(css, script),
         sections=[name for name in SECTIONS if name not in _absent(told)],
+        plans=plans(dossier.assessment),
+        entry_groups=entry_groups(dossier.assessment.registers),
         oldest=max((row.oldest for row in told.sources if row.oldest is not None), default=None),
         taipei=_taipei(told.as_of),
         verify_command=_verify_command(dossier),
@@ -82,8 +102,10 @@ def _absent(told: Outline) -> set[str]:
     """Sections about which this dossier has nothing to say."""
     there = {
         "strict": told.strict is not None,
+        "differences": told.assessment.changes is not None,
         "selection": told.dossier.selection is not None,
         "crosswalks": bool(told.dossier.crosswalks),
+        "plan": any(row.plan is not None for row in told.assessment.registers),
     }
     return {name for name, present in there.items() if not present}
 
@@ -137,6 +159,7 @@ def _environment(words: Words, told: Outline) -> jinja2.Environment:
         aim=_aim,
         range_of=_range,
         reason=lambda verdict: _reason(words, verdict),
+        alarm=lambda row: _alarm(words, row),
         exclusion=lambda reason: _exclusion(words, reason),
         glyphs=GLYPHS,
         outcome_glyphs=_OUTCOME_GLYPHS,
@@ -146,6 +169,8 @@ def _environment(words: Words, told: Outline) -> jinja2.Environment:
         pillars=list(Pillar),
         whys=[*GapWhy, *RegisterWhy],
         example_limit=EXAMPLE_LIMIT,
+        first_changes=FIRST_CHANGES,
+        change_limit=CHANGE_LIMIT,
     )
     return environment
 
@@ -262,6 +287,14 @@ def _exclusion(words: Words, reason: str) -> str:
         if match is not None:
             return words.say(key, **match.groupdict())
     return visible(reason)
+
+
+def _alarm(words: Words, row: AlarmRow) -> str:
+    """What happened to an exception since it was approved."""
+    kind = "named" if row.word is AlarmWord.WIDENED and row.named else row.word.value
+    before = words.say("alarms.not_noted") if row.before is None else _count(row.before)
+    said = words.say(f"alarms.{kind}", before=before, now=_count(row.now), days=row.days)
+    return said if not row.unknown else f"{said} " + words.say("alarms.unknown", n=_count(row.unknown))
 
 
 def _span_text(words: Words, floor: Level, ceiling: Level) -> str:

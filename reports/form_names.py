@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 from reports.cards import Card, Scope
+from reports.entries import KINDS, plans
 from reports.outline import Outline, outline
 from reports.visible import prose, visible
 from reports.words import Words, load_words
-from scanner.model import GapWhy, ItemState, Level, Origin
+from scanner.model import GapWhy, ItemState, Level, Origin, RegisterWhy
 from scanner.result import Dossier, Grade, Span
 
 PREFIX = "ztgrade."
@@ -188,6 +189,7 @@ def _counts(told: Outline) -> dict[str, FormValue]:
         gaps[gap.why] += gap.count
     kinds = Counter(row.kind for row in assessment.registers)
     whys = Counter(row.why.value for row in assessment.registers if row.why is not None)
+    planned = [row.plan for row in assessment.registers if row.plan is not None]
     pairs: list[tuple[str, FormValue]] = [
         ("systems", len({row.scope.system for row in told.scopes})),
         ("scopes", len(told.scopes)),
@@ -206,14 +208,13 @@ def _counts(told: Outline) -> dict[str, FormValue]:
         *((f"items.{state}", told.state_counts.get(state, 0)) for state in ItemState),
         ("registers", len(assessment.registers)),
         ("registers.counting", sum(row.counts for row in assessment.registers)),
-        *((f"registers.{kind}", kinds[kind]) for kind in _KINDS),
-        *((f"registers.{why}", whys[why]) for why in _WHYS),
+        *((f"registers.{kind}", kinds[kind]) for kind in KINDS),
+        ("alarms", len(assessment.alarms)),
+        ("plans", len(planned)),
+        ("plans.overdue", sum(plan.overdue for plan in planned)),
+        *((f"registers.{why}", whys[why]) for why in RegisterWhy),
     ]
     return _named((f"count.{name}", value) for name, value in pairs)
-
-
-_KINDS = ("attestation", "drill", "review", "exception", "scope_statement")
-_WHYS = ("missing", "expired", "lapsed", "self_declared")
 
 
 def _items(told: Outline, words: Words) -> dict[str, FormValue]:
@@ -268,7 +269,11 @@ def _selection(told: Outline, words: Words) -> dict[str, FormValue]:
 _PARTS: Mapping[str, tuple[str, ...]] = {
     "proposal": ("system", "scene", "risk", "impact"),
     "blocking": ("item", "title", "level", "state", "cells"),
-    "register": ("id", "kind", "requirement", "system", "owner", "approver", "counts", "expires_at", "document"),
+    "plan": ("system", "pillar", "current", "target", "proved", "due", "owner", "status", "overdue"),
+    "register": (
+        *("id", "kind", "requirement", "system", "owner", "approver", "counts", "why", "expires_at"),
+        *("document", "document_sha256"),
+    ),
 }
 """Numbered rows and what stands in each."""
 
@@ -291,6 +296,22 @@ def _rows(told: Outline, words: Words) -> dict[str, list[dict[str, FormValue]]]:
             )
             for row in told.lifts.rows
         ],
+        "plan": [
+            _shown(
+                system=each.row.system,
+                pillar=words.say("plan.all_pillars")
+                if each.plan.pillar is None
+                else words.term("pillar", each.plan.pillar),
+                current=words.term("level", each.plan.current),
+                target=words.term("level", each.plan.target),
+                proved=None if each.proved is None else words.term("level", each.proved.floor),
+                due=_day(each.plan.due),
+                owner=each.row.owner,
+                status=words.term("plan_status", each.plan.status),
+                overdue=words.say("page.yes" if each.plan.overdue else "page.no"),
+            )
+            for each in plans(told.assessment)
+        ],
         "register": [
             _shown(
                 id=row.id,
@@ -300,12 +321,22 @@ def _rows(told: Outline, words: Words) -> dict[str, list[dict[str, FormValue]]]:
                 owner=row.owner,
                 approver=row.approver,
                 counts=words.say("registers.does_count" if row.counts else "registers.does_not"),
-                expires_at=row.expires_at,
+                why=None if row.why is None else words.term("why", row.why),
+                expires_at=_day(row.expires_at),
                 document=row.document,
+                document_sha256=row.document_sha256,
             )
             for row in told.assessment.registers
         ],
     }
+
+
+def _day(text: str) -> date | str | None:
+    """The day that a text names; the text itself where it names none."""
+    try:
+        return date.fromisoformat(text[:10]) if text else None
+    except ValueError:
+        return text
 
 
 def _shown(**parts: FormValue) -> dict[str, FormValue]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from scanner.model import (
+    AlarmWord,
     GapWhy,
     ItemState,
     Level,
@@ -19,6 +21,7 @@ from scanner.model import (
     Scene,
 )
 from scanner.result import (
+    AlarmRow,
     Assessment,
     BaselineRef,
     Blocking,
@@ -34,6 +37,7 @@ from scanner.result import (
     Headline,
     ItemResult,
     ItemText,
+    PlanRow,
     ProposalRow,
     RegisterRow,
     Regression,
@@ -228,7 +232,8 @@ def assessment(
         headline=Headline(without_exceptions=plain, with_exceptions=accepted),
         grades=grades,
         gaps=gaps(hostile),
-        registers=registers(),
+        registers=registers(hostile=hostile),
+        alarms=alarms(),
         regressions=[
             regression("core-banking", Scene.REMOTE_WORK, "1-2", "met", "not_met", "2026-10-20T01:00:00Z"),
             regression(
@@ -516,7 +521,7 @@ def gaps(hostile: bool) -> list[GapRow]:
     return rows
 
 
-def registers() -> list[RegisterRow]:
+def registers(*, hostile: bool) -> list[RegisterRow]:
     """Entries that count and entries that do not."""
 
     def one(name: str, kind: str, requirement: str, why: RegisterWhy | None, assets: int = 0) -> RegisterRow:
@@ -530,7 +535,8 @@ def registers() -> list[RegisterRow]:
             approver="Chang",
             made_at="2026-06-01T00:00:00Z",
             expires_at="2027-05-31T00:00:00Z",
-            document="mfa-policy.pdf " + sha(name)[:12],
+            document="mfa-policy.pdf",
+            document_sha256=sha(name),
             counts=why is None,
             why=why,
             detail="signature does not verify" if why is RegisterWhy.SELF_DECLARED else "",
@@ -543,6 +549,55 @@ def registers() -> list[RegisterRow]:
         one("RV-001", "review", "1-6/log-review", RegisterWhy.LAPSED),
         one("EX-001", "exception", "2-2/rule-holds", None, assets=2),
         one("GT-002", "attestation", "III/logs-carry-attributes", RegisterWhy.SELF_DECLARED),
+        planned("PL-001", "core-banking", Level.II, "2026-06-30", overdue=True),
+        planned("PL-002", "hr", Level.I, "2027-03-31", pillar=Pillar.NETWORK),
+        planned("PL-003", HOSTILE if hostile else "gone", Level.IV, "2026-01-31"),
+    ]
+
+
+def planned(
+    name: str, system: str, target: Level, due: str, *, pillar: Pillar | None = None, overdue: bool = False
+) -> RegisterRow:
+    """One adoption plan."""
+    return RegisterRow(
+        id=name,
+        kind="adoption",
+        requirement="",
+        system=system,
+        scenes=[],
+        owner="Lin",
+        approver="Chang",
+        made_at="2026-06-01T00:00:00Z",
+        expires_at="2027-05-31T00:00:00Z",
+        document="",
+        counts=True,
+        why=None,
+        plan=PlanRow(pillar=pillar, current=Level.NONE, target=target, due=due, status="in_progress", overdue=overdue),
+        statement="phishing-resistant factors for everybody",
+    )
+
+
+def alarms() -> list[AlarmRow]:
+    """One alarm of each kind."""
+
+    def one(word: AlarmWord, before: int | None, now: int, **more: Any) -> AlarmRow:
+        return AlarmRow(
+            entry="EX-001",
+            word=word,
+            requirement="2-2/rule-holds",
+            system="core-banking",
+            scene=None if word is AlarmWord.EXPIRING else Scene.REMOTE_WORK,
+            before=before,
+            now=now,
+            **more,
+        )
+
+    return [
+        one(AlarmWord.WIDENED, 3, 17, unknown=4),
+        one(AlarmWord.WIDENED, None, 2, named=True),
+        one(AlarmWord.STALE, 2, 0),
+        one(AlarmWord.EXPIRING, None, 6, days=7),
+        one(AlarmWord.COMPENSATION_LOST, 0, 5),
     ]
 
 

@@ -368,3 +368,61 @@ def test_chapters_with_nothing_to_say_are_left_out() -> None:
 
     assert 'id="selection"' not in shown
     assert 'href="#crosswalks"' not in shown
+
+
+@both
+def test_every_entry_is_shown_with_its_hash_its_people_and_why_it_does_not_count(language: str) -> None:
+    told = page(language).text_of("registers")
+
+    for row in dossier().assessment.registers:
+        if row.plan is None:
+            assert row.id in told and row.document_sha256 in told
+            assert row.detail in told
+    assert ("文件已過期" if language == "zh-TW" else "expired") in told
+    assert "Lin" in told and "Chang" in told
+
+
+@both
+def test_alarms_of_exceptions_stand_before_the_entries(language: str) -> None:
+    told = page(language).text_of("registers")
+
+    wanted = {"zh-TW": "核准時 3，現在 17。 另有 4 項", "en": "3 when it was approved, 17 now. Of 4 more"}[language]
+    assert wanted in told
+    assert told.index("EX-001") < told.index("AT-1-1")
+
+
+@both
+def test_plans_are_a_chapter_of_their_own_and_overdue_ones_are_marked(language: str) -> None:
+    told = page(language).text_of("plan")
+    rows = [attributes for tag, attributes in page(language).elements if tag == "tr" and "data-overdue" in attributes]
+
+    assert len(rows) == 1
+    assert ("3 筆計畫中有 1 筆已逾期" if language == "zh-TW" else "1 of 3 plans are overdue") in told
+    assert ("進行中" if language == "zh-TW" else "in progress") in told
+    assert '"><script>alert(1)</script>' in told
+
+
+@both
+def test_the_contents_name_every_chapter_that_is_there_and_no_other(language: str) -> None:
+    elements = page(language).elements
+    links = [attributes["href"][1:] for tag, attributes in elements if tag == "a" and "href" in attributes]
+    chapters = [attributes["id"] for tag, attributes in elements if tag == "section"]
+
+    assert {"selection", "plan", "registers", "crosswalks"} <= set(chapters)
+    assert set(chapters) <= set(links)
+    assert [name for name in as_html.SECTIONS if name not in page(language).ids] == []
+
+
+def test_a_report_without_plans_has_no_chapter_for_them() -> None:
+    sample = dossier()
+    rows = [row for row in sample.assessment.registers if row.plan is None]
+    bare = msgspec.structs.replace(sample, assessment=msgspec.structs.replace(sample.assessment, registers=rows))
+    shown = as_html.render(bare, "en").decode()
+
+    assert 'id="plan"' not in shown and 'href="#plan"' not in shown
+
+
+def test_folded_chapters_are_open_on_paper() -> None:
+    css = "".join(page("en").raw["style"])
+
+    assert "details.crosswalk::details-content" in css.partition("@media print")[2]

@@ -10,7 +10,18 @@ import pytest
 
 import reports
 from reports.words import LANGUAGES, load_words, word_table
-from scanner.model import GapWhy, ItemState, Level, Origin, Outcome, Pillar, RegisterWhy, RequirementKind, Scene
+from scanner.model import (
+    AlarmWord,
+    GapWhy,
+    ItemState,
+    Level,
+    Origin,
+    Outcome,
+    Pillar,
+    RegisterWhy,
+    RequirementKind,
+    Scene,
+)
 
 TEMPLATES = Path(reports.__file__).parent / "templates"
 
@@ -37,6 +48,8 @@ def test_every_word_stands_in_both_languages_with_the_same_places_to_fill() -> N
         ("origin", Origin),
         ("why", [*GapWhy, *RegisterWhy]),
         ("why_means", [*GapWhy, *RegisterWhy]),
+        ("alarm", AlarmWord),
+        ("alarms", AlarmWord),
     ],
 )
 def test_every_value_of_the_model_has_a_word(section: str, values: type[ItemState]) -> None:
@@ -62,9 +75,12 @@ def test_no_word_is_left_over() -> None:
         "why_means",
         "reason",
         "reading",
+        "alarm",
+        "plan_status",
     }
     lists = {"nav", "method", "glossary"}
-    aims = {"systems.reached", "systems.unproven", "systems.missed"}
+    aims = {"systems.reached", "systems.unproven", "systems.missed", "alarms.named"}
+    aims |= {f"alarms.{word}" for word in AlarmWord}
     named = set(re.findall(r'"([a-z_]+\.[a-z_]+)"', source))
 
     unused = [key for key in word_table() if key.split(".")[0] not in whole | lists and key not in named | aims]
