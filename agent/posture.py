@@ -1,0 +1,102 @@
+"""What the agent would send of this host: every section that is not switched off, and what each is for."""
+
+from __future__ import annotations
+
+import tomllib
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib import resources
+
+import psutil
+
+from agent import __version__, wire
+from agent.host import Host
+from agent.probes import PROBES, observe
+from agent.section import DENIED, ERROR, SEEN, Missing, Probe, Section, moment
+from agent.settings import USER_NAMES
+from agent.spool import Posture
+
+OFF = "switched off by agent.toml"
+AGENT = "agent"
+"""The section in which the agent tells of itself."""
+
+PERSONAL = (("administrators", "names"),)
+"""Section and value that name people; ``user_names`` in ``switched_off`` keeps them back."""
+
+
+def section_names() -> frozenset[str]:
+    """Those that may be switched off."""
+    return frozenset(probe.name for probe in PROBES)
+
+
+def look(
+    host: Host, switched_off: frozenset[str], *, degraded: bool = False, probes: Sequence[Probe] = PROBES
+) -> list[Section]:
+    """Every section as it would be sent, in order, that of the agent itself last; never raises."""
+    found = [
+        _shortened(_without_names(observe(probe, host), switched_off))
+        if probe.name not in switched_off
+        else Section(probe.name, probe.schema_version, DENIED, OFF, moment(host.now()))
+        for probe in probes
+    ]
+    values = {"version": __version__, "spool_degraded": degraded, "switched_off": sorted(switched_off)}
+    return [*found, Section(AGENT, 1, SEEN, "", moment(host.now()), values)]
+
+
+def as_posture(sections: Sequence[Section]) -> Posture:
+    """The sections as they are spooled and sent."""
+    return Posture({section.name: section.to_dict() for section in sections})
+
+
+def purposes() -> Mapping[str, str]:
+    """What each section is for, in a sentence for those whose host it is."""
+    found = tomllib.loads((resources.files("agent") / "purposes.toml").read_text("utf-8"))
+    return {name: str(text) for name, text in found.items()}
+
+
+def bearings(host: Host, switched_off: frozenset[str], sections: Sequence[Section]) -> dict[str, str]:
+    """What enrolment tells of the host: attributes by which people recognise it, never its identity."""
+    values = {section.name: section.values for section in sections}
+    identity, system = values.get("host_identity", {}), values.get("operating_system", {})
+    words = [system.get("name"), system.get("version")]
+    told = {
+        "hostname": identity.get("host_name") or (host.host_name() if "host_identity" not in switched_off else None),
+        "os": " ".join(str(word) for word in words if word) or host.system,
+        "machine_id": identity.get("machine_id"),
+        "smbios_uuid": identity.get("smbios_uuid"),
+        "serial": identity.get("serial"),
+        "tpm_ek_sha256": identity.get("tpm_ek_sha256"),
+    }
+    return {"hostname": ""} | {
+        name: "".join(filter(str.isprintable, value))[:256]
+        for name, value in told.items()
+        if isinstance(value, str) and value
+    }
+
+
+def boot_id(host: Host) -> str:
+    """An identifier that changes with each start of the system."""
+    try:
+        return str(uuid.UUID(host.read_file("/proc/sys/kernel/random/boot_id").decode("ascii", "replace").strip()))
+    except (OSError, ValueError):
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, f"ztagent boot {int(psutil.boot_time())}"))
+
+
+def _without_names(section: Section, switched_off: frozenset[str]) -> Section:
+    if USER_NAMES not in switched_off:
+        return section
+    for name, value in PERSONAL:
+        if section.name == name and value in section.values:
+            values, missing = dict(section.values), dict(section.missing)
+            values[value], missing[value] = None, Missing(DENIED, OFF)
+            section = replace(section, values=values, missing=missing)
+    return section
+
+
+def _shortened(section: Section) -> Section:
+    size = len(wire.section_bytes(section.to_dict()))
+    if size <= wire.MAX_SECTION:
+        return section
+    detail = f"the section has {size} bytes, and at most {wire.MAX_SECTION} are sent"
+    return Section(section.name, section.schema_version, ERROR, detail, section.observed_at)

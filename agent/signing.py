@@ -1,0 +1,94 @@
+"""Asks the short-lived key process (`agent.keys`) for what needs the private key or a certificate's insides."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from agent.errors import Misconfigured
+
+PATIENCE = 60
+"""Seconds that one task may take."""
+
+_START = """import sys
+count = int(sys.argv[1])
+sys.path[:0] = sys.argv[2 : 2 + count]
+from agent.keys import main
+sys.exit(main(sys.argv[2 + count :]))
+"""
+
+
+@dataclass(frozen=True)
+class Validity:
+    """From when to when a certificate holds, in UTC."""
+
+    not_before: datetime
+    not_after: datetime
+
+
+class Keys(Protocol):
+    """All that is asked of private keys; every method raises Misconfigured with the reason where it cannot."""
+
+    def make(self, folder: Path) -> str:
+        """Make a key in the folder as ``KEYID.pem``; gives KEYID, SHA-256 over its public key in hex."""
+
+    def request(self, path: Path) -> str:
+        """A certificate signing request, PEM."""
+
+    def sign(self, path: Path, content: bytes) -> bytes:
+        """An ECDSA signature, DER."""
+
+    def read(self, path: Path, certificate: str, chain: str) -> Validity:
+        """What the certificate says, once it is known to be for this key and from this chain."""
+
+    def anchor(self, pin: str, chain: str) -> str:
+        """That certificate of the chain, PEM, whose public key has this SHA-256."""
+
+
+class KeyProcess:
+    """Keys in files, used by one process per task."""
+
+    def make(self, folder: Path) -> str:
+        """See `Keys`."""
+        return _ask("make", str(folder), given=b"").decode()
+
+    def request(self, path: Path) -> str:
+        """See `Keys`."""
+        return _ask("request", str(path), given=b"").decode()
+
+    def sign(self, path: Path, content: bytes) -> bytes:
+        """See `Keys`."""
+        return _ask("sign", str(path), given=content)
+
+    def read(self, path: Path, certificate: str, chain: str) -> Validity:
+        """See `Keys`."""
+        given = json.dumps({"certificate": certificate, "chain": chain}).encode()
+        found = json.loads(_ask("read", str(path), given=given))
+        return Validity(datetime.fromisoformat(found["not_before"]), datetime.fromisoformat(found["not_after"]))
+
+    def anchor(self, pin: str, chain: str) -> str:
+        """See `Keys`."""
+        return _ask("anchor", pin, given=chain.encode()).decode()
+
+
+def _ask(*task: str, given: bytes) -> bytes:
+    # Without site, which takes longer than a signature, but with all places from which this process imports.
+    paths = [str(Path(__file__).parents[1]), *(path for path in sys.path if os.path.isabs(path))]
+    argv = [sys.executable, "-I", "-S", "-c", _START, str(len(paths)), *paths, *task]
+    environment = {"LC_ALL": "C"}
+    if sys.platform == "win32":
+        environment["SYSTEMROOT"] = os.environ.get("SYSTEMROOT", r"C:\Windows")
+    try:
+        done = subprocess.run(argv, input=given, capture_output=True, timeout=PATIENCE, env=environment, cwd=os.sep)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Misconfigured(f"the key process did not work: {error}") from error
+    if done.returncode:
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise Misconfigured(f"{task[0]}: {lines[-1][:1000] if lines else f'status {done.returncode}'}")
+    return done.stdout
