@@ -33,6 +33,8 @@ COMMANDS = {
     "drill": "registering:drill",
     "review": "registering:review",
     "exception": "registering:exception",
+    "scope-statement": "registering:scope_statement",
+    "plan-register": "registering:plan_register",
     "registers": "registering:registers",
     "sample": "sampling:sample",
     "list": "listing:list_",

@@ -96,6 +96,8 @@ class RegisterWhy(StrEnum):
     EXPIRED = "expired"
     LAPSED = "lapsed"
     SELF_DECLARED = "self_declared"
+    REVOKED = "revoked"
+    UNCHAINED = "unchained"
     TOO_FEW = "too_few"
     """Reviews in force add up to fewer than the baseline asks for within its period."""
     TOO_OLD = "too_old"

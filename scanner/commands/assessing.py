@@ -40,7 +40,7 @@ from scanner.commands.session import (
 from scanner.grading.assess import Graded, grade
 from scanner.institution.estate import Estate
 from scanner.result import Assessment
-from scanner.sealed.archive import inputs_from, previous_of, seal
+from scanner.sealed.archive import chain_sealed_in, inputs_from, previous_of, seal
 from scanner.sealed.archive import regrade as run_again
 from scanner.sealed.seal import KINDS
 from scanner.sealed.store import Store
@@ -58,9 +58,14 @@ def assess_store(store: Store, estate: Estate, baseline_id: str, as_of: datetime
     baseline = open_baseline(baseline_id)
     registers = open_registers(estate, baseline)
     previous = previous_of(store, baseline, as_of)
+    chain = b""
     if previous is not None:
-        whole(store.path / KINDS["assessment"] / previous.assessment, store.trust())
-    inputs, collections = inputs_from(store, estate, baseline, registers, as_of, installed(), previous=previous)
+        sealed = store.path / KINDS["assessment"] / previous.assessment
+        whole(sealed, store.trust())
+        chain = chain_sealed_in(sealed)
+    inputs, collections = inputs_from(
+        store, estate, baseline, registers, as_of, installed(), previous=previous, previous_chain=chain
+    )
     with engine_on(store.path):
         graded = grade(inputs, installed().checks, installed().facts)
         graded.assessment, _ = seal(store, graded, collections)

@@ -1,28 +1,27 @@
-"""``ztgrade attest``, ``drill``, ``review`` and ``exception``: the registers, from the first draft to the signature."""
+"""``ztgrade attest``, ``drill``, ``review`` and their like: new entries, by command line and by workbook."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from scanner import registry
+from scanner.commands.register_keeping import enter, keeping, known_names, title_of, word_of
 from scanner.commands.session import (
     as_of_option,
     baseline_option,
     estate_option,
     installed,
-    json_option,
     moment,
     open_baseline,
     open_estate,
     open_registers,
     open_store,
     say,
-    say_json,
     store_option,
 )
 from scanner.errors import UnknownName, UsageError
@@ -31,24 +30,25 @@ from scanner.guideline.nouns import Baseline
 from scanner.institution.estate import Estate
 from scanner.institution.register_blanks import OWN as ASKED_KINDS
 from scanner.institution.register_blanks import Asked, blank_workbook, filled_entries
-from scanner.institution.register_entry import Answer, EntryKind, ExceptionType
-from scanner.institution.register_writer import add_entries, document_of
-from scanner.institution.registers import JudgedRegisters, Standing, sign_entry
+from scanner.institution.register_chain import CHAIN
+from scanner.institution.register_nouns import LASTING, UNADDRESSED, Answer, EntryKind, ExceptionType, PlanStatus
+from scanner.institution.register_record import one_act, record
+from scanner.institution.register_writer import document_of
+from scanner.institution.registers import JudgedRegisters
 from scanner.judging.configuration import configuration_digest
-from scanner.model import RequirementState, Scene, iso, utc
+from scanner.model import Level, Pillar, RequirementState, Scene, utc
+from scanner.sampling.claim import needs_of
 from scanner.sealed.archive import inputs_from
 from scanner.sealed.disk import write_whole
 
 Command = Callable[..., Any]
 
 _COMMON = (
-    click.option("--requirement", required=True, help="Address: 1-1/covered-entrances, or II/protect-surface."),
     click.option("--system", required=True, help="System of the estate."),
     click.option("--scene", "scenes", multiple=True, type=click.Choice([s.value for s in Scene]), help="Repeat; all."),
     click.option("--owner", required=True, help="Who says so."),
     click.option("--approver", required=True, help="Approver of the estate who is to sign; not the owner."),
-    click.option("--expires-at", required=True, metavar="TIME", help="Date, or RFC 3339 with its zone."),
-    click.option("--made-at", metavar="TIME", help="Now if not given."),
+    click.option("--made-at", metavar="TIME", help="Now if not given; never an earlier day."),
     click.option("--effective-from", metavar="TIME", help="When it was made, if not given."),
     click.option("--document", type=click.Path(path_type=Path), help="File that it rests on; its SHA-256 is noted."),
 )
@@ -84,132 +84,73 @@ _OWN: dict[EntryKind, tuple[Any, ...]] = {
         click.option("--type", required=True, type=click.Choice([t.value for t in ExceptionType]), help="Why."),
         click.option("--reason", required=True, help="In 30 characters at least."),
         click.option("--asset", "assets", required=True, multiple=True, help="Exact key; repeat."),
+        click.option("--compensated-by", metavar="REQUIREMENT", help="The check that is to hold instead."),
+    ),
+    EntryKind.SCOPE_STATEMENT: (
+        _STATEMENT,
+        click.option("--item", required=True, help="Item that does not apply: 1-4."),
+        click.option("--population", required=True, help="Population of which the scope has nothing."),
+    ),
+    EntryKind.ADOPTION: (
+        _STATEMENT,
+        click.option("--pillar", type=click.Choice([p.value for p in Pillar]), help="All pillars if not given."),
+        click.option("--current", required=True, type=click.Choice([each.value for each in Level]), help="From."),
+        click.option("--target", required=True, type=click.Choice([each.value for each in Level]), help="To."),
+        click.option("--due", required=True, metavar="DATE", help="Last day on which it is in time."),
+        click.option("--status", required=True, type=click.Choice([s.value for s in PlanStatus]), help="How far."),
     ),
 }
-_TIMES = ("occurred_at", "period_from", "period_to")
+_TIMES = ("occurred_at", "period_from", "period_to", "due")
 
 
-def _group(kind: EntryKind, name: str, doc: str) -> click.Group:
-    group = click.Group(name, help=doc)
-    for build in (_add, _list, _show, _approve, _expiring):
-        group.add_command(build(kind))
+def _group(kind: EntryKind, doc: str) -> click.Group:
+    group = click.Group(word_of(kind), help=doc)
+    for command in (_add(kind), *keeping(kind)):
+        group.add_command(command)
     return group
 
 
 def _add(kind: EntryKind) -> click.Command:
-    @click.command("add", help=f"Write a new {kind.value}; it counts once its approver has signed it.")
+    @click.command("add", help=f"Write a new {title_of(kind)}; it counts once its approver has signed it.")
     @click.argument("entry_id", metavar="ID")
     @estate_option
     @baseline_option
     def add(entry_id: str, estate_path: Path, baseline_id: str, **given: Any) -> None:
         estate, baseline = open_estate(estate_path), open_baseline(baseline_id)
-        document = given.pop("document")
-        made_at = given.pop("made_at")
+        document, store = given.pop("document"), given.pop("store_path", None)
         fields = {
             "id": entry_id,
-            "requirement": given.pop("requirement"),
+            "requirement": given.pop("requirement", None),
             "system": given.pop("system"),
             "scenes": list(given.pop("scenes")) or None,
             "owner": given.pop("owner"),
             "approver": given.pop("approver"),
-            "made_at": datetime.now(UTC).replace(microsecond=0) if made_at is None else _time("--made-at", made_at),
-            "effective_from": _time("--effective-from", given.pop("effective_from")),
-            "expires_at": _time("--expires-at", given.pop("expires_at")),
+            "made_at": _time("made_at", given.pop("made_at")),
+            "effective_from": _time("effective_from", given.pop("effective_from")),
+            "expires_at": _time("expires_at", given.pop("expires_at")),
             "document": None if document is None else document_of(document),
         }
-        store = given.pop("store_path", None)
         for name, value in given.items():
-            fields[name] = _time(f"--{name.replace('_', '-')}", value) if name in _TIMES else value
-        fields = {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+            fields[name] = _time(name, value) if name in _TIMES else list(value) if isinstance(value, tuple) else value
         if fields.pop("binds", None):
             fields |= _binding(given["binds"], fields["system"], fields["scenes"], estate, baseline, store)
-        known, systems = _known(estate, baseline)
-        (path,) = add_entries([(kind, fields)], estate.registers, known, systems)
-        click.echo(f"wrote {entry_id} to {path}; its approver signs it with: ztgrade {_word(kind)} approve", err=True)
+        (path,) = enter([(kind, fields)], estate, baseline)
+        click.echo(f"wrote {entry_id} to {path}; its approver signs it with: ztgrade {word_of(kind)} approve", err=True)
 
-    for option in (*_COMMON, *_OWN[kind]):
+    for option in (*_COMMON, *_address(kind), *_end(kind), *_OWN[kind]):
         add = option(add)
     return add
 
 
-def _list(kind: EntryKind) -> click.Command:
-    @click.command("list", help=f"Every {kind.value}, and whether it counts now.")
-    @estate_option
-    @baseline_option
-    @as_of_option
-    @json_option
-    def list_(estate_path: Path, baseline_id: str, as_of: str | None, as_json: bool) -> None:
-        _emit(_standings(kind, estate_path, baseline_id, moment(as_of)), as_json)
-
-    return list_
+def _address(kind: EntryKind) -> tuple[Any, ...]:
+    told = "Address: 1-1/covered-entrances, or II/protect-surface."
+    return () if kind in UNADDRESSED else (click.option("--requirement", required=True, help=told),)
 
 
-def _expiring(kind: EntryKind) -> click.Command:
-    @click.command("expiring", help=f"Every {kind.value} that counts now and soon will not.")
-    @click.option("--days", default=30, show_default=True, type=click.IntRange(1, 3650), help="How soon.")
-    @estate_option
-    @baseline_option
-    @as_of_option
-    @json_option
-    def expiring(days: int, estate_path: Path, baseline_id: str, as_of: str | None, as_json: bool) -> None:
-        now = moment(as_of)
-        standings = _standings(kind, estate_path, baseline_id, now)
-        until = now + timedelta(days=days)
-        soon = [each for each in standings if each.counts and each.entry.expires_at <= until]
-        _emit(sorted(soon, key=lambda each: each.entry.expires_at), as_json)
-
-    return expiring
-
-
-def _show(kind: EntryKind) -> click.Command:
-    @click.command("show", help=f"One {kind.value} as it was written, and how it counts.")
-    @click.argument("entry_id", metavar="ID")
-    @estate_option
-    @baseline_option
-    @as_of_option
-    @json_option
-    def show(entry_id: str, estate_path: Path, baseline_id: str, as_of: str | None, as_json: bool) -> None:
-        held = {each.entry.id: each for each in _standings(kind, estate_path, baseline_id, moment(as_of))}
-        if entry_id not in held:
-            raise UnknownName(kind.value, entry_id, held)
-        standing = held[entry_id]
-        if as_json:
-            say_json({"schema_version": 1, **_row(standing), "fields": _plain(standing.entry.fields)})
-            return
-        say(_line(standing))
-        for name, value in standing.entry.fields.items():
-            say(f"  {name}: {_plain(value)}")
-
-    return show
-
-
-def _approve(kind: EntryKind) -> click.Command:
-    @click.command("approve", help=f"Sign a {kind.value} as its approver.")
-    @click.argument("entry_id", metavar="ID")
-    @click.option("--key", "key_path", required=True, type=click.Path(path_type=Path), help="Private key (PEM, 0600).")
-    @estate_option
-    @baseline_option
-    def approve(entry_id: str, key_path: Path, estate_path: Path, baseline_id: str) -> None:
-        estate, baseline = open_estate(estate_path), open_baseline(baseline_id)
-        held = {each.id for each in open_registers(estate, baseline).entries if each.kind is kind}
-        if entry_id not in held:
-            raise UnknownName(kind.value, entry_id, held)
-        place = sign_entry(
-            entry_id,
-            key_path,
-            directory=estate.registers,
-            approvers=estate.approvers,
-            institution_id=estate.institution_id,
-            baseline_id=baseline.guideline,
-        )
-        click.echo(f"wrote {place}", err=True)
-
-    return approve
-
-
-def _known(estate: Estate, baseline: Baseline) -> tuple[frozenset[str], dict[str, tuple[Scene, ...]]]:
-    addresses = frozenset(requirement.address for requirement in baseline.requirements())
-    return addresses, {name: system.scenes for name, system in estate.systems.items()}
+def _end(kind: EntryKind) -> tuple[Any, ...]:
+    needed = kind not in LASTING
+    told = "Date, or RFC 3339 with its zone" + ("." if needed else "; no end if not given.")
+    return (click.option("--expires-at", required=needed, metavar="TIME", help=told),)
 
 
 def _binding(
@@ -233,67 +174,15 @@ def _binding(
     return {"binds": sorted(facts), "binds_sha256": digest}
 
 
-def _standings(kind: EntryKind, estate_path: Path, baseline_id: str, as_of: datetime) -> list[Standing]:
-    estate, baseline = open_estate(estate_path), open_baseline(baseline_id)
-    judged = open_registers(estate, baseline).check(
-        estate.approvers, estate.institution_id, {baseline.guideline}, as_of
-    )
-    return [each for each in judged.standings if each.entry.kind is kind]
-
-
-def _emit(standings: list[Standing], as_json: bool) -> None:
-    if as_json:
-        say_json({"schema_version": 1, "entries": [_row(each) for each in standings]})
-        return
-    for each in standings:
-        say(_line(each))
-
-
-def _row(standing: Standing) -> dict[str, Any]:
-    entry = standing.entry
-    return {
-        "id": entry.id,
-        "kind": entry.kind,
-        "requirement": entry.requirement,
-        "system": entry.system,
-        "scenes": list(entry.scenes),
-        "owner": entry.owner,
-        "approver": entry.approver,
-        "made_at": iso(entry.made_at),
-        "expires_at": iso(entry.expires_at),
-        "counts": standing.counts,
-        "why": standing.why,
-        "detail": standing.detail,
-    }
-
-
-def _line(standing: Standing) -> str:
-    entry = standing.entry
-    scenes = ", ".join(scene.value for scene in entry.scenes) or "every scene"
-    state = "counts" if standing.why is None else f"{standing.why.value}: {standing.detail}"
-    return f"{entry.id}  {entry.requirement}  {entry.system} ({scenes})  until {iso(entry.expires_at)}  {state}"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    return value if isinstance(value, (bool, int, str)) else iso(value) if isinstance(value, datetime) else str(value)
-
-
-def _time(option: str, text: str | None) -> datetime | None:
+def _time(name: str, text: str | None) -> date | datetime | None:
+    """A day as a day, anything else as a moment."""
     if text is None:
         return None
     try:
-        found = datetime.fromisoformat(text)
-        return found.replace(tzinfo=UTC) if len(text) == len("2026-11-20") else utc(found)
+        return date.fromisoformat(text) if len(text) == len("2026-11-20") else utc(datetime.fromisoformat(text))
     except ValueError as error:
-        raise UsageError(f"{option} {text!r}: {error}; write a date, or 2026-11-20T01:00:00Z") from error
-
-
-def _word(kind: EntryKind) -> str:
-    return {EntryKind.ATTESTATION: "attest"}.get(kind, kind.value)
+        option = name.replace("_", "-")
+        raise UsageError(f"--{option} {text!r}: {error}; write a date, or 2026-11-20T01:00:00Z") from error
 
 
 def _asked(estate: Estate, baseline: Baseline, judged: JudgedRegisters) -> Iterator[Asked]:
@@ -324,7 +213,7 @@ def blanks_(output: Path, estate_path: Path, baseline_id: str, as_of: str | None
     """Write a workbook with a row for each document that a system lacks, to be filled in and imported."""
     estate, baseline = open_estate(estate_path), open_baseline(baseline_id)
     judged = open_registers(estate, baseline).check(
-        estate.approvers, estate.institution_id, {baseline.guideline}, moment(as_of)
+        estate.approvers, estate.institution_id, {baseline.guideline}, moment(as_of), samples=needs_of(baseline)
     )
     asked = list(_asked(estate, baseline, judged))
     write_whole(output, blank_workbook(asked))
@@ -342,14 +231,29 @@ def import_(workbook: Path, estate_path: Path, baseline_id: str) -> None:
         content = workbook.read_bytes()
     except OSError as error:
         raise UsageError(f"{workbook}: {error.strerror or error}") from error
-    known, systems = _known(estate, baseline)
-    entries = filled_entries(workbook, content, known, systems)
-    for path in add_entries(entries, estate.registers, known, systems):
+    entries = filled_entries(workbook, content, *known_names(estate, baseline))
+    for path in enter(list(entries), estate, baseline) if entries else ():
         click.echo(f"wrote {path}", err=True)
     click.echo(f"{len(entries)} entries taken in; each counts once its approver has signed it", err=True)
 
 
-attest = _group(EntryKind.ATTESTATION, "attest", "Attestations: what people answer for.")
-drill = _group(EntryKind.DRILL, "drill", "Drills: events that really happened, with trigger, decision and action.")
-review = _group(EntryKind.REVIEW, "review", "Reviews over a period, with how often.")
-exception = _group(EntryKind.EXCEPTION, "exception", "Exceptions: failures accepted for exact assets.")
+@registers.command("record")
+@estate_option
+@baseline_option
+def record_(estate_path: Path, baseline_id: str) -> None:
+    """Take into the chain what was written or signed by hand, and list it; nothing where nothing happened."""
+    estate, baseline = open_estate(estate_path), open_baseline(baseline_id)
+    open_registers(estate, baseline)
+    with one_act(estate.registers):
+        links = record(estate.registers, moment(None))
+    for link in links:
+        say(f"{link.seq}  {link.event.value}  {title_of(link.kind)} {link.id}")
+    click.echo(f"{len(links)} lines written to {estate.registers / CHAIN}", err=True)
+
+
+attest = _group(EntryKind.ATTESTATION, "Attestations: what people answer for.")
+drill = _group(EntryKind.DRILL, "Drills: events that really happened, with trigger, decision and action.")
+review = _group(EntryKind.REVIEW, "Reviews over a period, with how often.")
+exception = _group(EntryKind.EXCEPTION, "Exceptions: failures accepted for exact assets.")
+scope_statement = _group(EntryKind.SCOPE_STATEMENT, "Scope statements: populations of which a scope has nothing.")
+plan_register = _group(EntryKind.ADOPTION, "The adoption plan: from which level to which, by when.")

@@ -11,6 +11,7 @@ from scanner.commands.session import (
     baseline_option,
     estate_option,
     json_option,
+    moment,
     open_baseline,
     open_estate,
     open_store,
@@ -19,7 +20,7 @@ from scanner.commands.session import (
     store_option,
 )
 from scanner.errors import UsageError
-from scanner.institution.registers import sign_entry
+from scanner.institution.register_record import Desk
 from scanner.sealed.seal import verify as check_seal
 from scanner.sealed.signature import FileSigner
 
@@ -83,12 +84,6 @@ def sign(entry: str, key_path: Path, estate_path: Path, baseline_id: str) -> Non
     """Sign a register entry as its approver: ENTRY is its id, or FILE.toml#ID."""
     estate = open_estate(estate_path)
     baseline = open_baseline(baseline_id)
-    place = sign_entry(
-        entry,
-        key_path,
-        directory=estate.registers,
-        approvers=estate.approvers,
-        institution_id=estate.institution_id,
-        baseline_id=baseline.guideline,
-    )
+    desk = Desk(estate.registers, estate.approvers, estate.institution_id, baseline.guideline)
+    place = desk.sign(entry, key_path, moment(None))
     click.echo(f"wrote {place}", err=True)

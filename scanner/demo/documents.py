@@ -1,4 +1,4 @@
-"""Writes the registers of the lab bank: one file per system, and an envelope for every entry that is signed."""
+"""Writes the registers of the lab bank: a file per system, an envelope for every signed entry, and the chain."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from scanner.demo.description import Description
 from scanner.demo.keys import OUTSIDER, demo_signer
+from scanner.institution.register_chain import CHAIN, line_of, missing_links, read_chain
 from scanner.institution.registers import ENTRY_TYPE, Entry, entry_payload, load_registers
 from scanner.sealed.signature import seal_envelope
 
@@ -36,6 +38,18 @@ def write_registers(description: Description, directory: Path) -> None:
         payload = entry_payload(_before(entry, by), institution, description.baseline)
         envelope = seal_envelope(payload, ENTRY_TYPE, demo_signer(holder))
         (directory / f"{entry.id}.dsse.json").write_bytes(envelope)
+    write_chain(directory)
+
+
+def write_chain(directory: Path) -> None:
+    """Write the chain of the registers as if each entry had been entered, and signed, in the moment it was made."""
+    registers = load_registers(directory)
+    content = b""
+    entries = sorted(registers.entries, key=lambda entry: (entry.made_at, entry.id))
+    for at, held in groupby(entries, key=lambda entry: entry.made_at):
+        links = missing_links(read_chain(content), held, registers.files, at)
+        content += b"".join(line_of(link) + b"\n" for link in links)
+    (directory / CHAIN).write_bytes(content)
 
 
 def _before(entry: Entry, by: str) -> Entry:

@@ -17,6 +17,7 @@ from scanner.grading.assess import Graded, Inputs, assessment_digest, grade, rea
 from scanner.guideline.baseline import parse_baseline
 from scanner.guideline.nouns import Baseline
 from scanner.institution.estate import Estate, parse_estate
+from scanner.institution.register_chain import CHAIN, witness
 from scanner.institution.registers import Registers, parse_registers
 from scanner.judging.evidence import identifier, quoted
 from scanner.judging.judge import Judged, write_findings
@@ -29,6 +30,7 @@ from scanner.sealed.store import Store
 
 RESULT = "assessment.json"
 INPUTS = "inputs"
+PREVIOUS_CHAIN = "previous-chain.jsonl"
 INPUTS_VERSION = 1
 
 
@@ -75,6 +77,14 @@ def previous_of(store: Store, baseline: Baseline, as_of: datetime) -> Assessment
     return None
 
 
+def chain_sealed_in(path: Path) -> bytes:
+    """The chain of the registers that whatever is assessed after this assessment must go on from."""
+    folder = path / INPUTS
+    places = folder / PREVIOUS_CHAIN, folder / "registers" / CHAIN
+    before, held = (place.read_bytes() if place.is_file() else b"" for place in places)
+    return witness(before, held)
+
+
 def inputs_from(
     store: Store,
     estate: Estate,
@@ -84,13 +94,14 @@ def inputs_from(
     registry: Registry,
     *,
     previous: Assessment | None = None,
+    previous_chain: bytes = b"",
 ) -> tuple[Inputs, list[Collection]]:
     """All that a grade depends on, read from the store, and the collections that count, each verified whole."""
     newest = counting(store, estate, as_of)
     for collection in newest.values():
         collection.whole()
     targets = read_targets(estate, registry.collectors, newest)
-    return Inputs(estate, baseline, registers, targets, utc(as_of), previous), list(newest.values())
+    return Inputs(estate, baseline, registers, targets, utc(as_of), previous, previous_chain), list(newest.values())
 
 
 def seal(store: Store, graded: Graded, collections: list[Collection]) -> tuple[Assessment, Path]:
@@ -102,6 +113,8 @@ def seal(store: Store, graded: Graded, collections: list[Collection]) -> tuple[A
     files |= {f"{INPUTS}/registers/{name}": content for name, content in inputs.registers.files.items()}
     if inputs.previous is not None:
         files[f"{INPUTS}/previous.json"] = _json(inputs.previous)
+    if inputs.previous_chain:
+        files[f"{INPUTS}/{PREVIOUS_CHAIN}"] = inputs.previous_chain
     files[f"{INPUTS}/inputs.json"] = canonical_json(
         msgspec.to_builtins(
             SealedInputs(
@@ -189,6 +202,7 @@ def reopen(path: Path, registry: Registry) -> tuple[Inputs, Assessment]:
         targets=read_targets(estate, registry.collectors, newest),
         as_of=datetime.fromisoformat(sealed.as_of),
         previous=previous,
+        previous_chain=(folder / PREVIOUS_CHAIN).read_bytes() if (folder / PREVIOUS_CHAIN).is_file() else b"",
     )
     return inputs, assessment
 

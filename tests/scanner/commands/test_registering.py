@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from scanner.institution.register_entry import EntryKind
+from scanner.institution.register_writer import document_of, entry_text
 from tests.scanner.commands.stage import Institution, now, requirement, sign_in, stamp, user, ztgrade
 
 COMMON = {
@@ -35,7 +37,7 @@ def minutes(tmp_path: Path) -> Path:
 
 def _options(given: dict[str, Any]) -> Iterator[str]:
     for name, value in given.items():
-        for each in value if isinstance(value, list) else [value]:
+        for each in value if isinstance(value, list) else [] if value is None else [value]:
             yield from (name, str(each))
 
 
@@ -79,7 +81,7 @@ def test_the_document_is_noted_by_its_digest_and_not_taken_in(institution: Insti
 
 def test_a_second_entry_stands_behind_the_first(institution: Institution, minutes: Path) -> None:
     _attest(institution, minutes)
-    _attest(institution, minutes, "AT-2", scene="remote_work", answer="no")
+    _attest(institution, minutes, "AT-2", scene="remote_work", answer="no", made_at=None)
 
     assert [(row["id"], row["scenes"]) for row in _listed(institution)] == [("AT-1", []), ("AT-2", ["remote_work"])]
 
@@ -110,7 +112,7 @@ def test_an_id_is_borne_once(institution: Institution, minutes: Path) -> None:
     _attest(institution, minutes)
     path = institution.folder / "registers/attestations.toml"
     before = path.read_bytes()
-    again = _attest(institution, minutes)
+    again = _attest(institution, minutes, made_at=None)
 
     assert again.exit_code == 2
     assert "'AT-1' stands at" in again.stderr
@@ -134,10 +136,14 @@ def test_the_owner_cannot_sign_for_themself(institution: Institution, minutes: P
 
 
 def test_what_soon_ends_is_listed_and_nothing_else(institution: Institution, minutes: Path) -> None:
-    for entry, end in (("AT-1", "2026-11-20"), ("AT-2", "2026-12-24"), ("AT-3", "2026-11-10")):
-        _attest(institution, minutes, entry, expires_at=end)
+    ends = {"AT-1": "2026-11-20", "AT-2": "2026-12-24", "AT-3": "2026-11-10", "AT-4": "2026-11-12"}
+    fields = {name.removeprefix("--").replace("-", "_"): value for name, value in COMMON.items()}
+    fields |= {"document": document_of(minutes)}
+    texts = [entry_text(EntryKind.ATTESTATION, fields | {"id": id_, "expires_at": end}) for id_, end in ends.items()]
+    (institution.folder / "registers/attestations.toml").write_text("".join(texts))
+    for entry in ("AT-1", "AT-2", "AT-3"):
+        _run(institution, "registers", "record")
         _run(institution, "attest", "approve", entry, "--key", institution.approver_key)
-    _attest(institution, minutes, "AT-4", expires_at="2026-11-12")
 
     assert [row["id"] for row in _listed(institution, "attest", "expiring")] == ["AT-3", "AT-1"]
     assert len(_listed(institution, "attest", "expiring", "--days", "60")) == 3

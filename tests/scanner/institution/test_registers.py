@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 
+from scanner.demo.documents import write_chain
 from scanner.errors import ConfigurationError, StoreError, UnknownName, UsageError
 from scanner.institution.nouns import Approver
+from scanner.institution.register_chain import CHAIN
+from scanner.institution.register_record import Desk
 from scanner.institution.registers import (
     ENTRY_TYPE,
     DocumentVerdict,
@@ -23,7 +26,6 @@ from scanner.institution.registers import (
     entry_payload,
     load_registers,
     parse_registers,
-    sign_entry,
 )
 from scanner.model import RegisterWhy, RequirementState, Scene
 from scanner.sealed.signature import FileSigner, seal_envelope
@@ -90,7 +92,12 @@ class Office:
                 envelope = seal_envelope(payload, ENTRY_TYPE, self.signers[by])
                 (self.directory / entry.signature).write_bytes(envelope)
 
+    def record(self) -> None:
+        """Put every entry into the chain as it stands, each at the moment it says it was made."""
+        write_chain(self.directory)
+
     def judged(self, as_of: datetime = AS_OF, baselines: frozenset[str] = frozenset({"fsc-2024"})) -> JudgedRegisters:
+        self.record()
         return load_registers(self.directory).check(self.approvers, "lab-bank", baselines, as_of)
 
     def verdict(self, as_of: datetime = AS_OF) -> DocumentVerdict:
@@ -447,8 +454,9 @@ def test_the_sealed_bytes_give_the_same_registers(office: Office) -> None:
     office.write(ATTESTATION + DRILL)
     office.write(EXCEPTION, "exceptions.toml")
     office.sign("AT-001")
+    office.record()
     registers = load_registers(office.directory)
-    assert sorted(registers.files) == ["AT-001.dsse.json", "entries.toml", "exceptions.toml"]
+    assert sorted(registers.files) == ["AT-001.dsse.json", CHAIN, "entries.toml", "exceptions.toml"]
     again = parse_registers(registers.files)
     assert again.digest == registers.digest
 
@@ -462,14 +470,7 @@ def test_the_sealed_bytes_give_the_same_registers(office: Office) -> None:
 
 
 def signed(office: Office, reference: str, key: str = "chang") -> Path:
-    return sign_entry(
-        reference,
-        office.keys[key],
-        directory=office.directory,
-        approvers=office.approvers,
-        institution_id="lab-bank",
-        baseline_id="fsc-2024",
-    )
+    return Desk(office.directory, office.approvers, "lab-bank", "fsc-2024").sign(reference, office.keys[key], AS_OF)
 
 
 @pytest.mark.parametrize("form", ["AT-001", "{}/entries.toml#AT-001"])
@@ -477,7 +478,7 @@ def test_signing_makes_an_entry_count(office: Office, form: str) -> None:
     office.write(ATTESTATION)
     place = signed(office, form.format(office.directory))
     assert place == office.directory / "AT-001.dsse.json"
-    assert sorted(path.name for path in office.directory.iterdir()) == ["AT-001.dsse.json", "entries.toml"]
+    assert sorted(path.name for path in office.directory.iterdir()) == ["AT-001.dsse.json", CHAIN, "entries.toml"]
     assert office.verdict().state is MET
 
 
