@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from agent import wire
-from scanner.fleet import operations, tokens
+from scanner.fleet import journal, operations, tokens
 from scanner.fleet.authority import pin_of
 from scanner.fleet.database import Database
 from scanner.fleet.reading import FleetReader
@@ -140,7 +140,7 @@ class Running:
     def events(self) -> list[str]:
         """What the audit log names, oldest first."""
         with self.database() as database:
-            return [entry.says["event"] for entry in operations.journal.entries(database, "audit")]
+            return [entry.says["event"] for entry in journal.entries(database, "audit")]
 
     def counted(self, sql: str) -> int:
         with self.database() as database:
