@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reports.cards import STEPS, WORST_FIRST, Card, Scope, anchor, checks_of, gate_cards, item_cards
-from reports.ladder import Differences, Lifts, compare, headline_holds, lifts, lowest, natural
+from reports.differences import CauseOutline, Change, by_cause, grouped, standings
+from reports.ladder import Differences, Lifts, compare, headline_holds, lifts, lowest
 from scanner.model import GapWhy, ItemState, Level, Origin, Pillar, RequirementState
 from scanner.result import (
     Assessment,
@@ -16,7 +17,6 @@ from scanner.result import (
     Dossier,
     GapRow,
     Grade,
-    Regression,
     Span,
 )
 
@@ -101,15 +101,6 @@ class Excluded:
 
 
 @dataclass(frozen=True)
-class Change:
-    """A regression, with the scopes in which it is the same. ``dark`` where it was disproved and lost its source."""
-
-    first: Regression
-    dark: bool
-    scopes: tuple[Scope, ...]
-
-
-@dataclass(frozen=True)
 class Outline:
     """A dossier in the order in which a report tells it."""
 
@@ -122,6 +113,12 @@ class Outline:
     gates: tuple[Card, ...]
     lifts: Lifts
     changes: tuple[Change, ...]
+    """Regressions."""
+    turns: tuple[Change, ...]
+    """Requirements that stand otherwise without standing worse."""
+    causes: tuple[CauseOutline, ...]
+    standings: tuple[tuple[str, int], ...]
+    """Register entries by how they stand."""
     collections: tuple[CollectionOutline, ...]
     sources: tuple[SourceOutline, ...]
     origins: tuple[tuple[Origin, int], ...]
@@ -162,7 +159,10 @@ def outline(dossier: Dossier) -> Outline:
         items=items,
         gates=gates,
         lifts=lifts(assessment),
-        changes=_changes(assessment.regressions),
+        changes=grouped(assessment.regressions),
+        turns=grouped(assessment.changes.requirements if assessment.changes is not None else ()),
+        causes=by_cause(assessment),
+        standings=standings(assessment.registers),
         collections=collections,
         sources=_sources(collections),
         origins=tuple(sorted(Counter(ref.origin for ref in assessment.collections).items())),
@@ -284,28 +284,4 @@ def _excluded(cards: Iterable[Card]) -> tuple[Excluded, ...]:
                 rows.setdefault((card.id, group.verdict.reason), []).extend(group.scopes)
     return tuple(
         Excluded(item=by_id[item], reason=reason, scopes=tuple(scopes)) for (item, reason), scopes in rows.items()
-    )
-
-
-def _changes(regressions: Sequence[Regression]) -> tuple[Change, ...]:
-    groups: dict[tuple[str, str, str, str, str | None], list[Regression]] = {}
-    for row in regressions:
-        groups.setdefault((row.item, row.requirement, row.was, row.now, row.last_proved), []).append(row)
-    changes = [
-        Change(
-            first=rows[0],
-            dark=rows[0].was is RequirementState.NOT_MET and rows[0].now is not RequirementState.NOT_MET,
-            scopes=tuple(Scope(row.system, row.scene) for row in rows),
-        )
-        for rows in groups.values()
-    ]
-    return tuple(
-        sorted(
-            changes,
-            key=lambda change: (
-                change.first.now is not RequirementState.NOT_MET,
-                not change.dark,
-                natural(change.first.item),
-            ),
-        )
     )

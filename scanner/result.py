@@ -8,7 +8,9 @@ import msgspec
 
 from scanner.model import (
     AlarmWord,
+    Effort,
     GapWhy,
+    Impact,
     ItemState,
     Level,
     Origin,
@@ -361,6 +363,8 @@ class Basis(msgspec.Struct, frozen=True, kw_only=True):
     """Digest of person and key by name."""
     register_files: dict[str, str]
     """SHA-256 of every register file and signature."""
+    chain: str = ""
+    """SHA-256 of the last link of the registers' chain; empty where there is none."""
     engine: str
     """What computed ``said``; only values of one engine are comparable."""
     said: dict[str, dict[str, str]]
@@ -603,6 +607,89 @@ class SelectionText(msgspec.Struct, frozen=True, kw_only=True):
     unseparated: list[str]
 
 
+class LiftCost(msgspec.Struct, frozen=True, kw_only=True):
+    """What meeting a requirement takes; None where nobody says, ``reason`` where the institution does."""
+
+    effort: Effort | None
+    impact: Impact | None
+    reason: str = ""
+
+
+class LiftNeed(msgspec.Struct, frozen=True, kw_only=True):
+    """One requirement between floors and aims of one scope, for all the pillars that it holds back."""
+
+    requirement: str
+    item: str
+    level: Level
+    why: ItemState
+    population: int
+    failing: int
+    unknown: int
+    pillars: list[Pillar]
+    step: str
+    """What to do: the requirement itself, or the cheapest branch of a choice."""
+    cost: LiftCost
+    others: list[str]
+    """Other branches of the choice."""
+    look_first: bool
+    """Nothing that was seen fails, so that seeing it may be all that is lacking."""
+
+
+class LiftPillar(msgspec.Struct, frozen=True, kw_only=True):
+    """Where one pillar of a scope stands below its aim, and how many requirements lie between."""
+
+    pillar: Pillar
+    floor: Level
+    aim: Level
+    needs: int
+
+
+class LiftScope(msgspec.Struct, frozen=True, kw_only=True):
+    """What lifts one system in one scene; ``needs`` holds the cheapest of ``total``."""
+
+    system: str
+    scene: Scene
+    pillars: list[LiftPillar]
+    needs: list[LiftNeed]
+    total: int
+
+
+class LiftSingle(msgspec.Struct, frozen=True, kw_only=True):
+    """One requirement over the whole institution; ``lifts`` counts the pillars that it lifts alone."""
+
+    requirement: str
+    item: str
+    cost: LiftCost
+    pillars: int
+    scopes: int
+    lifts: int
+
+
+class LiftBundle(msgspec.Struct, frozen=True, kw_only=True):
+    """Requirements that, met wherever they are open, bring so many pillars to their aim."""
+
+    requirements: list[str]
+    pillars: int
+    scopes: int
+    levels: list[Level]
+    exact: bool
+
+
+class LiftText(msgspec.Struct, frozen=True, kw_only=True):
+    """What lifts the institution to its targets; lists hold the first of so many as the totals say."""
+
+    pillars: int
+    below: int
+    scopes_below: int
+    singles: list[LiftSingle]
+    singles_total: int
+    bundles: list[LiftBundle]
+    steps: list[LiftBundle]
+    scopes: list[LiftScope]
+    fixes: dict[str, Text]
+    """How to mend, by the step of a need."""
+
+
 class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     """All that a report shows: an assessment, its words, examples of what did not pass, and a second reading."""
 
@@ -622,4 +709,5 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     generated_by: str = ""
     selection: SelectionText | None = None
     """Where the estate holds an inventory of systems."""
+    lift: LiftText | None = None
     crosswalks: list[CrosswalkText] = []

@@ -20,6 +20,9 @@ from scanner.model import Target
 from scanner.result import Basis, RuleBasis, SystemBasis, TargetBasis
 from scanner.sealed.canonical import canonical_json, sha256_hex
 
+CHAIN = "chain.jsonl"
+"""Name of the file of the registers whose last line binds all before it."""
+
 LONGEST_SHOWN = 80
 """Characters of a parameter that are kept as they are; of longer ones the digest."""
 
@@ -43,6 +46,7 @@ def basis_of(
         entries={entry.id: sha256_hex(entry_payload(entry, "", "")) for entry in registers.entries},
         approvers={name: _approver(approver) for name, approver in sorted(estate.approvers.items())},
         register_files={name: sha256_hex(content) for name, content in sorted(registers.files.items())},
+        chain=_last_link(registers.files),
         engine=f"duckdb {duckdb.__version__}",
         said=_said(evidence, {field for rule in rules.values() for field in rule.reads}),
     )
@@ -76,8 +80,17 @@ def _rule(
 ) -> RuleBasis:
     branches = [branch.address for branch in requirement.branches]
     if use is None:
+        counted = (
+            {"reviews": str(requirement.reviews), "within": str(requirement.within)} if requirement.reviews else {}
+        )
         max_age = int(requirement.max_age.total_seconds())
-        return RuleBasis(check=requirement.kind.value, max_age=max_age, item=item, branches=branches)
+        return RuleBasis(
+            check=requirement.kind.value,
+            max_age=max_age,
+            parameters=counted if requirement.reviews else {},
+            item=item,
+            branches=branches,
+        )
     reads = _reads(use, estate, evidence.as_of, built=use.id not in crashed)
     facts = sorted({field.partition(".")[0] for field in reads})
     return RuleBasis(
@@ -147,6 +160,11 @@ def _target(estate: Estate, target: Target) -> TargetBasis:
 
 def _approver(approver: Approver) -> str:
     return sha256_hex(canonical_json([approver.person, sha256_hex(approver.public_key)]))
+
+
+def _last_link(files: Mapping[str, bytes]) -> str:
+    last = files.get(CHAIN, b"").rstrip(b"\n").rpartition(b"\n")[2]
+    return sha256_hex(last) if last else ""
 
 
 def _said(evidence: Evidence, reads: Iterable[str]) -> dict[str, dict[str, str]]:

@@ -24,7 +24,13 @@ from scanner.result import (
     AlarmRow,
     Assessment,
     BaselineRef,
+    Basis,
     Blocking,
+    ChangeCause,
+    ChangeKind,
+    ChangeRow,
+    Changes,
+    ChangeWhat,
     CollectionRef,
     CrosswalkRow,
     CrosswalkText,
@@ -41,6 +47,7 @@ from scanner.result import (
     ProposalRow,
     RegisterRow,
     Regression,
+    RequirementChange,
     RequirementResult,
     RequirementText,
     ScopeRow,
@@ -48,6 +55,7 @@ from scanner.result import (
     SelectionText,
     Span,
     Text,
+    Turn,
     Unassigned,
 )
 
@@ -228,6 +236,8 @@ def assessment(
         registers_digest=sha("registers"),
         code=sha("code"),
         previous=sha("previous"),
+        changes=changes(hostile),
+        basis=basis(hostile),
         collections=collections(hostile),
         headline=Headline(without_exceptions=plain, with_exceptions=accepted),
         grades=grades,
@@ -601,6 +611,65 @@ def alarms() -> list[AlarmRow]:
     ]
 
 
+def changes(hostile: bool) -> Changes:
+    """A change of every cause, two causes at once, and one that nobody can tell."""
+
+    def row(cause: ChangeCause, kind: ChangeKind, subject: str, what: ChangeWhat, was: str = "", now: str = "") -> Any:
+        return ChangeRow(cause=cause, kind=kind, subject=subject, what=what, was=was, now=now)
+
+    name = HOSTILE if hostile else "branch"
+    return Changes(
+        inputs=[
+            row(ChangeCause.COVERAGE, ChangeKind.LISTING, f"{name}: SignIn", ChangeWhat.DARK, now="denied"),
+            *(row(ChangeCause.SCOPE, ChangeKind.TARGET, f"{name}-{n}", ChangeWhat.REMOVED) for n in range(5)),
+            row(ChangeCause.RULE, ChangeKind.REQUIREMENT, "1-2/rule-holds", ChangeWhat.NEED, "1", "0.9"),
+            row(ChangeCause.REGISTERS, ChangeKind.ENTRY, name, ChangeWhat.EXPIRED, "counts", "expired"),
+            row(ChangeCause.CODE, ChangeKind.CODE, "", ChangeWhat.CHANGED, "ztgrade 1", f"ztgrade {name}"),
+        ],
+        requirements=[
+            RequirementChange(
+                system="hr",
+                scene=Scene.REMOTE_WORK,
+                item="1-3",
+                requirement="1-3/rule-holds",
+                was=RequirementState.NOT_MET,
+                now=RequirementState.MET,
+                last_proved=None,
+                turn=Turn.BETTER,
+                causes=[ChangeCause.FACTS, ChangeCause.RULE],
+                not_recorded=[ChangeCause.SCOPE],
+            ),
+            RequirementChange(
+                system="hr",
+                scene=Scene.REMOTE_WORK,
+                item="1-4",
+                requirement="1-4/gone",
+                was=RequirementState.NOT_MET,
+                now=None,
+                last_proved="2026-10-20T01:00:00Z",
+                turn=Turn.GONE,
+            ),
+        ],
+    )
+
+
+def basis(hostile: bool) -> Basis:
+    """What the sample rests on, as far as a report shows it."""
+    return Basis(
+        rules={},
+        systems={},
+        targets={},
+        populations={},
+        precedence={},
+        entries={},
+        approvers={},
+        register_files={(HOSTILE.replace("\ud800", "") if hostile else "drills.toml"): sha("drills")},
+        chain=sha("last link"),
+        engine="",
+        said={},
+    )
+
+
 def regression(system: str, scene: Scene, item: str, was: str, now: str, last: str | None) -> Regression:
     """One requirement that stands worse."""
     return Regression(
@@ -611,4 +680,7 @@ def regression(system: str, scene: Scene, item: str, was: str, now: str, last: s
         was=RequirementState(was),
         now=RequirementState(now),
         last_proved=last,
+        turn=Turn.DARK if was == "not_met" else Turn.WORSE,
+        causes=[ChangeCause.COVERAGE, ChangeCause.SCOPE] if was == "not_met" else [ChangeCause.FACTS],
+        lost={"target ad-branch": sha("target")} if was == "not_met" else {},
     )

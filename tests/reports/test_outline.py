@@ -98,14 +98,37 @@ def test_scopes_that_stand_alike_are_told_once() -> None:
         assert sum(len(group.scopes) for group in card.groups) == card.tally.scopes
 
 
-def test_regressions_start_with_the_disproved_and_keep_those_gone_dark() -> None:
+def test_regressions_start_with_those_gone_dark() -> None:
     changes = outline(dossier()).changes
 
     assert [(change.first.item, change.dark, len(change.scopes)) for change in changes] == [
+        ("3-6", True, 2),
         ("1-2", False, 1),
         ("2-2", False, 1),
-        ("3-6", True, 2),
     ]
+
+
+def test_differences_are_grouped_by_cause_and_every_cause_is_counted() -> None:
+    told = {row.cause.value: row for row in outline(dossier()).causes}
+
+    assert {cause: (len(row.rows), row.worse, row.other, row.recorded) for cause, row in told.items()} == {
+        "facts": (0, 2, 1, True),
+        "coverage": (1, 2, 0, True),
+        "scope": (5, 2, 0, False),
+        "rule": (1, 0, 1, True),
+        "registers": (1, 0, 0, True),
+        "code": (1, 0, 0, True),
+    }
+
+
+def test_entries_are_counted_by_state_and_no_state_is_left_out() -> None:
+    assert dict(outline(dossier()).standings) | {"counts": 0} == {
+        "counts": 0,
+        "expired": 1,
+        "lapsed": 1,
+        "self_declared": 1,
+        "revoked": 0,
+    }
 
 
 def test_gaps_are_grouped_and_none_is_lost() -> None:

@@ -12,7 +12,9 @@ import reports
 from reports.words import LANGUAGES, load_words, word_table
 from scanner.model import (
     AlarmWord,
+    Effort,
     GapWhy,
+    Impact,
     ItemState,
     Level,
     Origin,
@@ -22,6 +24,7 @@ from scanner.model import (
     RequirementKind,
     Scene,
 )
+from scanner.result import ChangeCause, ChangeKind, ChangeWhat, Turn
 
 TEMPLATES = Path(reports.__file__).parent / "templates"
 
@@ -48,6 +51,13 @@ def test_every_word_stands_in_both_languages_with_the_same_places_to_fill() -> N
         ("origin", Origin),
         ("why", [*GapWhy, *RegisterWhy]),
         ("why_means", [*GapWhy, *RegisterWhy]),
+        ("turn", Turn),
+        ("cause", ChangeCause),
+        ("cause_means", ChangeCause),
+        ("change_kind", ChangeKind),
+        ("change_what", ChangeWhat),
+        ("effort", Effort),
+        ("impact", Impact),
         ("alarm", AlarmWord),
         ("alarms", AlarmWord),
     ],
@@ -73,8 +83,11 @@ def test_no_word_is_left_over() -> None:
         "origin",
         "why",
         "why_means",
+        "effort",
+        "impact",
         "reason",
         "reading",
+        *("turn", "cause", "cause_means", "change_kind", "change_what"),
         "alarm",
         "plan_status",
     }
