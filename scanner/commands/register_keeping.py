@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
+from scanner.commands.exception_watch import alarm_line, alarms_told
 from scanner.commands.session import (
     as_of_option,
     baseline_option,
@@ -21,6 +23,7 @@ from scanner.commands.session import (
     open_registers,
     say,
     say_json,
+    store_option,
 )
 from scanner.errors import ConfigurationError, UnknownName, UsageError
 from scanner.guideline.nouns import Baseline
@@ -109,15 +112,24 @@ def _expiring(kind: EntryKind) -> click.Command:
     @baseline_option
     @as_of_option
     @json_option
-    def expiring(days: int, estate_path: Path, baseline_id: str, as_of: str | None, as_json: bool) -> None:
+    def expiring(
+        days: int, estate_path: Path, baseline_id: str, as_of: str | None, as_json: bool, store_path: Path | None = None
+    ) -> None:
         now = moment(as_of)
         judged, kept = _judged(kind, estate_path, baseline_id, now)
         until = now + timedelta(days=days)
         soon = [each for each in judged.standings if each.counts and each.entry.id in kept]
         soon = [each for each in soon if each.entry.expires_at <= until]
-        _emit([_row(each) for each in sorted(soon, key=lambda each: each.entry.expires_at)], as_json)
+        rows = [_row(each) for each in sorted(soon, key=lambda each: each.entry.expires_at)]
+        alarms = [] if store_path is None else alarms_told(store_path, open_baseline(baseline_id), now)
+        if as_json and kind is EntryKind.EXCEPTION:
+            say_json({"schema_version": 1, "entries": rows, "alarms": [msgspec.to_builtins(row) for row in alarms]})
+            return
+        _emit(rows, as_json)
+        for row in alarms:
+            say(alarm_line(row))
 
-    return expiring
+    return store_option(expiring) if kind is EntryKind.EXCEPTION else expiring
 
 
 def _show(kind: EntryKind) -> click.Command:

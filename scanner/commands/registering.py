@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from scanner import registry
+from scanner.commands.exception_watch import noted
 from scanner.commands.register_keeping import enter, keeping, known_names, title_of, word_of
 from scanner.commands.session import (
     as_of_option,
@@ -26,10 +27,11 @@ from scanner.commands.session import (
 )
 from scanner.errors import UnknownName, UsageError
 from scanner.grading.assess import grade
+from scanner.grading.occurrence import document_verdict
 from scanner.guideline.nouns import Baseline
 from scanner.institution.estate import Estate
 from scanner.institution.register_blanks import OWN as ASKED_KINDS
-from scanner.institution.register_blanks import Asked, blank_workbook, filled_entries
+from scanner.institution.register_blanks import Asked, Unplanned, blank_workbook, filled_entries
 from scanner.institution.register_chain import CHAIN
 from scanner.institution.register_nouns import LASTING, UNADDRESSED, Answer, EntryKind, ExceptionType, PlanStatus
 from scanner.institution.register_record import one_act, record
@@ -85,6 +87,7 @@ _OWN: dict[EntryKind, tuple[Any, ...]] = {
         click.option("--reason", required=True, help="In 30 characters at least."),
         click.option("--asset", "assets", required=True, multiple=True, help="Exact key; repeat."),
         click.option("--compensated-by", metavar="REQUIREMENT", help="The check that is to hold instead."),
+        store_option,
     ),
     EntryKind.SCOPE_STATEMENT: (
         _STATEMENT,
@@ -134,6 +137,9 @@ def _add(kind: EntryKind) -> click.Command:
             fields[name] = _time(name, value) if name in _TIMES else list(value) if isinstance(value, tuple) else value
         if fields.pop("binds", None):
             fields |= _binding(given["binds"], fields["system"], fields["scenes"], estate, baseline, store)
+        if kind is EntryKind.EXCEPTION:
+            named = (fields["requirement"], fields["system"], fields["scenes"] or (), fields["assets"])
+            fields |= noted(*named, estate, baseline, store)
         (path,) = enter([(kind, fields)], estate, baseline)
         click.echo(f"wrote {entry_id} to {path}; its approver signs it with: ztgrade {word_of(kind)} approve", err=True)
 
@@ -185,7 +191,7 @@ def _time(name: str, text: str | None) -> date | datetime | None:
         raise UsageError(f"--{option} {text!r}: {error}; write a date, or 2026-11-20T01:00:00Z") from error
 
 
-def _asked(estate: Estate, baseline: Baseline, judged: JudgedRegisters) -> Iterator[Asked]:
+def _asked(estate: Estate, baseline: Baseline, judged: JudgedRegisters, as_of: datetime) -> Iterator[Asked]:
     """Documents that are open in a scene of a system to which their item applies."""
     owners = {part.address: item for item in baseline.items.values() for each in item.requires for part in each.walk()}
     for part in baseline.requirements():
@@ -194,9 +200,18 @@ def _asked(estate: Estate, baseline: Baseline, judged: JudgedRegisters) -> Itera
         kind, item = EntryKind(part.kind.value), owners.get(part.address)
         for system in estate.systems.values():
             scenes = [scene for scene in system.scenes if item is None or item.applicable(scene, system.service_model)]
-            states = {judged.document(kind, part.address, system.name, scene).state for scene in scenes}
+            states = {document_verdict(judged, part, system.name, scene, as_of)[0].state for scene in scenes}
             if RequirementState.UNDETERMINED in states:
                 yield Asked(kind, part.address, system.name, part.says, part.asks)
+
+
+def _unplanned(estate: Estate, judged: JudgedRegisters) -> Iterator[Unplanned]:
+    """Scenes of systems for which no plan is in force."""
+    plans = [each.entry for each in judged.standings if each.counts and each.entry.plan is not None]
+    for system in estate.systems.values():
+        for scene in system.scenes:
+            if not any(plan.covers(system.name, scene) for plan in plans):
+                yield Unplanned(system.name, scene, system.target)
 
 
 @click.group()
@@ -210,14 +225,18 @@ def registers() -> None:
 @baseline_option
 @as_of_option
 def blanks_(output: Path, estate_path: Path, baseline_id: str, as_of: str | None) -> None:
-    """Write a workbook with a row for each document that a system lacks, to be filled in and imported."""
+    """Write a workbook with a row for each document that a system lacks and each scene without a plan, to fill in."""
     estate, baseline = open_estate(estate_path), open_baseline(baseline_id)
+    now = moment(as_of)
     judged = open_registers(estate, baseline).check(
-        estate.approvers, estate.institution_id, {baseline.guideline}, moment(as_of), samples=needs_of(baseline)
+        estate.approvers, estate.institution_id, {baseline.guideline}, now, samples=needs_of(baseline)
     )
-    asked = list(_asked(estate, baseline, judged))
-    write_whole(output, blank_workbook(asked))
-    click.echo(f"wrote {len(asked)} rows to {output}; take them in with: ztgrade registers import {output}", err=True)
+    asked, unplanned = list(_asked(estate, baseline, judged, now)), list(_unplanned(estate, judged))
+    write_whole(output, blank_workbook(asked, unplanned))
+    click.echo(
+        f"wrote {len(asked) + len(unplanned)} rows to {output}; take them in with: ztgrade registers import {output}",
+        err=True,
+    )
 
 
 @registers.command("import")

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from scanner.errors import ConfigurationError, Problem, nearest
-from scanner.institution.register_entry import Answer, EntryKind, Known, read_entry
+from scanner.institution.register_entry import Known, read_entry
+from scanner.institution.register_nouns import Answer, EntryKind, PlanStatus
 from scanner.institution.register_writer import document_of, entry_text
 from scanner.institution.toml_source import TomlSource
 from scanner.institution.workbook import Row, Sheet, blanks, read_sheet, sheet_names
-from scanner.model import Scene
+from scanner.model import Level, Pillar, Scene
 from scanner.result import Text
 
 ASKED = ("requirement", "system", "says_zh", "says_en", "asks_zh", "asks_en")
@@ -25,6 +26,21 @@ OWN: Mapping[EntryKind, tuple[str, ...]] = {
     EntryKind.REVIEW: ("answer", "period_from", "period_to", "count"),
 }
 """Columns by kind, beside those of every entry. Exceptions name assets and are written one by one."""
+PLANNED = ("system", "scenes", "target")
+"""Columns of the adoption plan that are filled in beforehand."""
+PLAN = (
+    "id",
+    "pillar",
+    "current",
+    "due",
+    "status",
+    "statement",
+    "owner",
+    "approver",
+    "made_at",
+    "expires_at",
+    "document",
+)
 TOLD = ("says_zh", "says_en", "asks_zh", "asks_en")
 
 
@@ -39,8 +55,17 @@ class Asked:
     asks: Text | None
 
 
-def blank_workbook(asked: Iterable[Asked]) -> bytes:
-    """One sheet a kind, one row for each document that is missing."""
+@dataclass(frozen=True)
+class Unplanned:
+    """One scene of a system for which no plan is in force, and the level that the estate aims at."""
+
+    system: str
+    scene: Scene
+    target: Level
+
+
+def blank_workbook(asked: Iterable[Asked], unplanned: Iterable[Unplanned] = ()) -> bytes:
+    """One sheet a kind, one row for each document that is missing, and one for each scene without a plan."""
     rows: dict[EntryKind, list[dict[str, str]]] = {kind: [] for kind in OWN}
     for each in asked:
         rows[each.kind].append(
@@ -54,9 +79,15 @@ def blank_workbook(asked: Iterable[Asked]) -> bytes:
             }
         )
     answers = {"answer": [answer.value for answer in Answer]}
-    return blanks(
-        [Sheet(kind.value, (*ASKED, *FILLED, *OWN[kind]), rows[kind], answers, frozenset(TOLD)) for kind in OWN]
-    )
+    sheets = [Sheet(kind.value, (*ASKED, *FILLED, *OWN[kind]), rows[kind], answers, frozenset(TOLD)) for kind in OWN]
+    words = {
+        "pillar": [pillar.value for pillar in Pillar],
+        "current": [level.value for level in Level],
+        "target": [level.value for level in Level],
+        "status": [status.value for status in PlanStatus],
+    }
+    plans = [{"system": each.system, "scenes": each.scene.value, "target": each.target.value} for each in unplanned]
+    return blanks([*sheets, Sheet(EntryKind.ADOPTION.value, (*PLANNED, *PLAN), plans, words, frozenset({"statement"}))])
 
 
 def filled_entries(
@@ -69,14 +100,13 @@ def filled_entries(
     problems: list[Problem] = []
     found: list[tuple[EntryKind, dict[str, Any]]] = []
     file = str(path)
-    words = [kind.value for kind in OWN]
+    words = [kind.value for kind in (*OWN, EntryKind.ADOPTION)]
     for name in sheet_names(file, content):
         if name not in words:
             problems.append(Problem(file, None, name, f"there is no kind of entry {name!r}{nearest(name, words)}"))
             continue
         kind = EntryKind(name)
-        columns = (*ASKED, *FILLED, *OWN[kind])
-        for row in read_sheet(file, content, columns[:2], columns[2:], problems, sheet=name):
+        for row in read_sheet(file, content, *_columns(kind), problems, sheet=name):
             if row.cells.get("id") or row.cells.get("statement"):
                 fields = _fields(kind, row, path.parent, problems.append, file)
                 problems += _faults(kind, fields, row, file, Known(requirements, systems))
@@ -84,6 +114,13 @@ def filled_entries(
     if problems:
         raise ConfigurationError(problems)
     return found
+
+
+def _columns(kind: EntryKind) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Columns that a sheet must have, and those that it may have."""
+    if kind is EntryKind.ADOPTION:
+        return PLANNED[:2], (*PLANNED[2:], *PLAN)
+    return ASKED[:2], (*ASKED[2:], *FILLED, *OWN[kind])
 
 
 def _fields(kind: EntryKind, row: Row, folder: Path, problem: Callable[[Problem], None], file: str) -> dict[str, Any]:
@@ -101,7 +138,8 @@ def _fields(kind: EntryKind, row: Row, folder: Path, problem: Callable[[Problem]
         else:
             problem(Problem(file, None, row.place("document"), f"document: {name!r}: no such file beside the workbook"))
             fields["document"] = {"name": name, "sha256": "0" * 64}
-    order = ("id", *ASKED[:2], *FILLED[1:], *OWN[kind])
+    required, optional = _columns(kind)
+    order = ("id", *required, *(column for column in optional if column != "id"))
     return {name: fields[name] for name in order if name in fields}
 
 

@@ -145,3 +145,68 @@ def test_a_sheet_that_is_no_kind_of_entry_is_told(institution: Institution, work
 
     assert result.exit_code == 2
     assert "did you mean 'drill'" in result.stderr
+
+
+def _planned(path: Path, **given: Any) -> str:
+    """Fill in the first row of the adoption plan; returns its number."""
+    book = openpyxl.load_workbook(path)
+    page = book["adoption"]
+    header = [cell.value for cell in page[1]]
+    for name, value in given.items():
+        page.cell(2, header.index(name) + 1).value = value
+    book.save(path)
+    return "2"
+
+
+PLAN = {
+    "id": "PL-1",
+    "current": "none",
+    "target": "I",
+    "due": "2027-06-30",
+    "status": "planned",
+    "statement": "Every entrance asks for a second factor.",
+    "owner": "wang",
+    "approver": "chang",
+    "made_at": "2026-10-01",
+}
+
+
+def test_a_scene_without_a_plan_is_asked_for_one_until_one_is_in_force(
+    institution: Institution, workbook: Path
+) -> None:
+    asked = _rows(workbook, "adoption")
+    _planned(workbook, **PLAN)
+    imported = _import(institution, workbook)
+    assert imported.exit_code == 0, imported.stderr
+    signed = ztgrade(
+        *("plan-register", "approve", "PL-1", "--key", institution.approver_key, "--estate", institution.estate)
+    )
+    assert signed.exit_code == 0, signed.stderr
+    ztgrade("registers", "blanks", "--output", workbook, "--estate", institution.estate)
+
+    assert asked[0][0] == "core"
+    assert _rows(workbook, "adoption") == asked[1:]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("target", "none", "does not lie above current"),
+        ("scenes", "remote_work, cloud_access", "one scene"),
+        ("scenes", "remote_wrk", "did you mean 'remote_work'"),
+        ("due", "soon", "expected a date"),
+        ("status", "begun", "there is no word 'begun'"),
+        ("pillar", "identiy", "did you mean 'identity'"),
+        ("current", None, "'current' is missing"),
+    ],
+)
+def test_a_wrong_cell_of_a_plan_is_told_by_its_place(
+    institution: Institution, workbook: Path, column: str, value: str | None, said: str
+) -> None:
+    _planned(workbook, **{**PLAN, column: value})
+    result = _import(institution, workbook)
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert "blanks.xlsx: adoption!" in result.stderr
+    assert list((institution.folder / "registers").iterdir()) == []
