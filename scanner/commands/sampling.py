@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from scanner.commands.register_keeping import enter, word_of
 from scanner.commands.session import (
     baseline_option,
     estate_option,
@@ -28,7 +29,7 @@ from scanner.grading.assess import MEMBERSHIP_MAX_AGE, grade
 from scanner.guideline.nouns import Baseline, Requirement
 from scanner.institution.estate import Estate
 from scanner.institution.register_entry import Answer, EntryKind
-from scanner.institution.register_writer import add_entries, document_of
+from scanner.institution.register_writer import document_of
 from scanner.model import RequirementKind, Scene, iso, utc
 from scanner.sampling.bound import percent, smallest_size
 from scanner.sampling.claim import bound_of_sample, disproved, shown, statement_of
@@ -198,23 +199,22 @@ def read_(paper: Path, record_path: Path | None, estate_path: Path, baseline_id:
         "scenes": [scene for scene in cover["scenes"].split(", ") if scene] or None,
         "owner": given["owner"],
         "approver": given["approver"],
-        "made_at": made_at,
+        "made_at": made_at if given["made_at"] else None,
         "expires_at": _day("--expires-at", given["expires_at"]),
         "document": document_of(paper),
         "statement": statement,
         "answer": (Answer.NO if disproved(held, bound) else Answer.YES).value,
     }
     if kind is EntryKind.REVIEW:
-        fields |= _period(given, examined.first, examined.last)
+        today = made_at.date()
+        fields |= _period(given, *(min(day, today) if day else None for day in (examined.first, examined.last)))
     elif any(given[name] is not None for name in ("period_from", "period_to", "count")):
         raise UsageError("--period-from, --period-to and --count are for reviews; leave them out")
     fields["sample"] = held.fields()
-    requirements = frozenset(requirement.address for requirement in baseline.requirements())
-    systems = {name: system.scenes for name, system in estate.systems.items()}
-    (path,) = add_entries([(kind, fields)], estate.registers, requirements, systems)
+    (path, *_) = enter([(kind, fields)], estate, baseline)
     say(statement)
-    word = {EntryKind.ATTESTATION: "attest"}.get(kind, kind.value)
-    click.echo(f"wrote {given['entry_id']} to {path}; its approver signs it with: ztgrade {word} approve", err=True)
+    signed = f"ztgrade {word_of(kind)} approve"
+    click.echo(f"wrote {given['entry_id']} to {path}; its approver signs it with: {signed}", err=True)
     if not shown(held, bound):
         click.echo("the sample does not prove what was needed: signed as it is, the requirement stays unmet", err=True)
 
