@@ -70,9 +70,9 @@ def load_settings(folder: Path) -> Settings:
         raise wrong("there is no such file", "make the folder with: ztgrade fleet init") from error
     try:
         found = msgspec.toml.decode(text, type=Settings)
-    except msgspec.MsgspecError as error:
+    except msgspec.ValidationError as error:
         raise wrong(str(error), "correct that key; see the guide to the fleet") from error
-    except ValueError as error:
+    except (msgspec.MsgspecError, ValueError) as error:
         raise wrong(f"it is no TOML: {error}", "correct that line") from error
     if bool(found.server_certificate) != bool(found.server_key):
         raise wrong("server_certificate and server_key go together", "give both files or none")

@@ -218,7 +218,7 @@ class Pretended:
         )
         return wire.encode(message | other)
 
-    def report(self, sections: dict[str, dict[str, Any]], send: list[str] | None = None, **other: Any) -> bytes:
+    def report(self, sections: dict[str, dict[str, Any]], /, send: list[str] | None = None, **other: Any) -> bytes:
         index = {name: wire.section_digest(section) for name, section in sections.items()}
         sent = [section for name, section in sections.items() if send is None or name in send]
         message = json.loads(self.beat(root=wire.root_digest(index)))
