@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import http.client
 import math
-import random
+import os
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -54,6 +54,11 @@ TROUBLE = (
 """What may go wrong in a cycle; none of it ends the agent."""
 
 
+def _chance() -> float:
+    """A number from 0 up to 1."""
+    return int.from_bytes(os.urandom(6), "big") / 2**48
+
+
 @dataclass(frozen=True)
 class Outside:
     """What an agent needs of the world: the host, its keys, a way to connect, a clock and chance."""
@@ -62,7 +67,7 @@ class Outside:
     keys: Keys
     connect: Callable[[Way, Callable[[], float]], Connection] = Connection
     now: Callable[[], float] = time.time
-    chance: Callable[[], float] = random.random
+    chance: Callable[[], float] = _chance
 
 
 class Cycle:
@@ -98,12 +103,15 @@ class Cycle:
 
     def collect(self) -> None:
         """Look at the host and spool what changed. Never raises for what a look or a disk may do."""
-        self._guarded(self._collect, "collecting")
+        try:
+            self._collect()
+        except TROUBLE as error:
+            self._count(f"collecting: {type(error).__name__}")
 
     def tell(self) -> bool:
         """Tell the server what waits; whether it accepted all. Whatever happens stands in ``attempts``."""
         self.attempts = replace(self.attempts, last_at=moment(utc(self._outside.now())), clock="")
-        done = self._guarded(self._tell, "telling")
+        done = self._told()
         if done:
             self.attempts = replace(self.attempts, last_error="", failures=0, not_before="", copy_suspected=False)
         self._keep_attempts()
@@ -305,15 +313,15 @@ class Cycle:
 
     # What went wrong
 
-    def _guarded(self, act: Callable[[], None], what: str) -> bool:
+    def _told(self) -> bool:
         try:
-            act()
+            self._tell()
         except Refused as error:
             self._refused(error)
         except Unreached as error:
             self._failed("no answer", str(error), None)
         except TROUBLE as error:
-            self._failed(f"{what}: {type(error).__name__}", str(error) or type(error).__name__, None)
+            self._failed(f"telling: {type(error).__name__}", str(error) or type(error).__name__, None)
         else:
             return True
         return False

@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import os
 import re
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -83,7 +83,7 @@ class Enroller:
                 "pin": token.pin,
                 "secret": token.secret,
                 "key_id": key_id,
-                "nonce": secrets.token_urlsafe(24),
+                "nonce": os.urandom(24).hex(),
                 "proxy": settings.proxy or proxy,
                 "ca_file": settings.ca_file or ca_file,
                 "authority": "",

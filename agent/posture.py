@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import pkgutil
+import re
 import tomllib
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib import resources
 
 import psutil
 
@@ -51,7 +52,8 @@ def as_posture(sections: Sequence[Section]) -> Posture:
 
 def purposes() -> Mapping[str, str]:
     """What each section is for, in a sentence for those whose host it is."""
-    found = tomllib.loads((resources.files("agent") / "purposes.toml").read_text("utf-8"))
+    # Not by importlib.resources, which would take half a megabyte of the resident process.
+    found = tomllib.loads((pkgutil.get_data("agent", "purposes.toml") or b"").decode("utf-8"))
     return {name: str(text) for name, text in found.items()}
 
 
@@ -78,9 +80,12 @@ def bearings(host: Host, switched_off: frozenset[str], sections: Sequence[Sectio
 def boot_id(host: Host) -> str:
     """An identifier that changes with each start of the system."""
     try:
-        return str(uuid.UUID(host.read_file("/proc/sys/kernel/random/boot_id").decode("ascii", "replace").strip()))
-    except (OSError, ValueError):
-        return str(uuid.uuid5(uuid.NAMESPACE_OID, f"ztagent boot {int(psutil.boot_time())}"))
+        found = host.read_file("/proc/sys/kernel/random/boot_id").decode("ascii", "replace").strip().lower()
+    except OSError:
+        found = ""
+    if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", found):
+        return found
+    return hashlib.sha256(f"boot {int(psutil.boot_time())}".encode()).hexdigest()[:32]
 
 
 def _without_names(section: Section, switched_off: frozenset[str]) -> Section:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import pkgutil
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import resources
 
 from agent.host import Host
 
@@ -35,7 +35,7 @@ class Products:
 
 def known_products(system: str) -> Products:
     """Products that can run on ``linux``, ``windows`` or ``macos``."""
-    table = tomllib.loads(resources.files("agent").joinpath("products.toml").read_text("utf-8"))
+    table = tomllib.loads((pkgutil.get_data("agent", "products.toml") or b"").decode("utf-8"))
     return Products(table["version"], _of(table["protection"], system), _of(table["shipper"], system))
 
 

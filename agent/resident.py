@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -55,6 +57,7 @@ class Resident:
             self._cycle.collect()
         if self._cycle.wait() <= 0:
             self._cycle.tell()
+        _give_memory_back()
         slot = self._slot()
         retry = max(SHORTEST_PAUSE, self._cycle.wait())
         if self._cycle.attempts.failures and retry < slot:
@@ -64,6 +67,14 @@ class Resident:
     def _slot(self) -> float:
         identity = self._cycle.identity()
         return until_slot(self._now(), identity.agent if identity else "", self._cycle.standing().interval)
+
+
+def _give_memory_back() -> None:
+    """Let the C library return what the cycle does not need any more; only glibc keeps it otherwise."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 def end_on_signals(stop: threading.Event) -> None:
