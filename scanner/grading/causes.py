@@ -113,7 +113,7 @@ class Compared:
             whys = {*was.why, *now.why}
         else:
             whys = set(was.why) ^ set(now.why)
-        if whys - NO_BLINDNESS:
+        if whys - NO_BLINDNESS - ({GapWhy.UNSEEN.value} if GapWhy.STALE in whys else set()):
             told.found.add(ChangeCause.COVERAGE)
         if GapWhy.STALE in whys and self.was.as_of != self.now.as_of:
             told.found.add(ChangeCause.AGE)

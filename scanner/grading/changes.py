@@ -175,7 +175,8 @@ def _registers(was: Assessment, now: Assessment) -> Iterator[ChangeRow]:
     old, new = was.basis, now.basis
     if old is not None and new is not None:
         yield from _compared(cause, ChangeKind.APPROVER, old.approvers, new.approvers)
-        yield from _compared(cause, ChangeKind.REGISTER_FILE, old.register_files, new.register_files)
+        if old.entries == new.entries:  # signatures and the chain; else the entries tell it
+            yield from _compared(cause, ChangeKind.REGISTER_FILE, old.register_files, new.register_files)
     elif was.registers_digest != now.registers_digest:
         yield _unknown(cause, ChangeKind.REGISTER_FILE)
     before = {row.id: row for row in was.registers}
