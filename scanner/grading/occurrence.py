@@ -39,10 +39,9 @@ def _held(registers: JudgedRegisters, requirement: Requirement, system: str, sce
     """Entries in force that speak for the requirement in the scope."""
     return [
         each.entry
-        for each in registers.standings
+        for each in registers.of(requirement.kind.value, system)
         if each.counts
         and not each.entry.denies
-        and each.entry.kind.value == requirement.kind.value
         and each.entry.requirement == requirement.address
         and each.entry.covers(system, scene)
     ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 
 from scanner.institution.register_chain import Link
 from scanner.institution.register_entry import Entry, EntryKind
@@ -82,10 +83,8 @@ class JudgedRegisters:
         """
         told = [
             standing
-            for standing in self.standings
-            if standing.entry.kind == kind
-            and standing.entry.requirement == requirement
-            and standing.entry.covers(system, scene)
+            for standing in self.of(kind, system)
+            if standing.entry.requirement == requirement and standing.entry.covers(system, scene)
         ]
         lost = [
             link.id
@@ -175,9 +174,21 @@ class JudgedRegisters:
     def _valid(self, kind: EntryKind, system: str, scene: Scene) -> Iterable[Entry]:
         return (
             standing.entry
-            for standing in self.standings
-            if standing.counts and standing.entry.kind is kind and standing.entry.covers(system, scene)
+            for standing in self.of(kind.value, system)
+            if standing.counts and standing.entry.covers(system, scene)
         )
+
+    def of(self, kind: str, system: str) -> Sequence[Standing]:
+        """Standings of one kind of entry of one system, in order of entry ids."""
+        return self._by_place.get((kind, system), [])
+
+    @cached_property
+    def _by_place(self) -> dict[tuple[str, str], list[Standing]]:
+        """Standings by kind and system: every requirement of every scope asks for its own."""
+        found: dict[tuple[str, str], list[Standing]] = {}
+        for standing in self.standings:
+            found.setdefault((standing.entry.kind.value, standing.entry.system), []).append(standing)
+        return found
 
 
 def _age(standing: Standing) -> tuple[datetime, bool, str]:

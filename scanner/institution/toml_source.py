@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -24,6 +23,7 @@ MAX_BYTES = 16 * 1024 * 1024
 _LONGEST_MESSAGE = 500
 _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NAME_HINT = "letters, digits, dot, underscore, hyphen; at most 64"
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _KINDS = {bool: "a boolean", int: "an integer", float: "a number", str: "a string", list: "a list", dict: "a table"}
@@ -67,7 +67,7 @@ def dotted(path: KeyPath) -> str:
 
 def has_control_character(text: str) -> bool:
     """Whether the text holds a control character other than line feed and tab."""
-    return any(unicodedata.category(character) == "Cc" and character not in "\n\t" for character in text)
+    return _CONTROL.search(text) is not None
 
 
 def is_name(text: str) -> bool:

@@ -72,6 +72,7 @@ def read_sheet(
         return
     found.reset_dimensions()  # type: ignore[attr-defined] # of a sheet that is only read; what a file says may be less
     header: list[str] | None = None
+    letters: list[str] = []
     known = (*required, *optional)
     for number, row in enumerate(found.iter_rows(max_row=MOST_ROWS + 1), start=1):
         texts = [_text(cell.value) for cell in row]
@@ -80,7 +81,8 @@ def read_sheet(
         if number > MOST_ROWS:
             problems.append(Problem(file, None, f"{found.title}!A{number}", f"more than {MOST_ROWS} rows"))
             return
-        places = [f"{found.title}!{_letters(index)}{number}" for index in range(len(row))]
+        letters += [_letters(index) for index in range(len(letters), len(row))]
+        places = [f"{found.title}!{column}{number}" for column in letters[: len(row)]]
         if header is None:
             header = texts
             faults = [
