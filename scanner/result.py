@@ -201,7 +201,7 @@ class AlarmRow(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be looked at again about one exception, in all its scenes where ``scene`` is None.
 
     ``before`` and ``now`` count assets that fail: beyond all exceptions, or among those named (``widened``), or those
-    named (``stale``). For ``expiring``, ``now`` is the whole days that are left.
+    named (``stale``, ``compensation_lost``). For ``expiring``, ``now`` is the whole days that are left.
     """
 
     entry: str
@@ -211,7 +211,7 @@ class AlarmRow(msgspec.Struct, frozen=True, kw_only=True):
     system: str
     scene: Scene | None
     before: int | None
-    now: int | None
+    now: int
     named: bool = False
     """Counts the assets that the exception names, not those beyond."""
     unknown: int = 0

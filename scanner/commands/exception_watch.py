@@ -82,4 +82,4 @@ def alarm_line(row: AlarmRow) -> str:
         case AlarmWord.EXPIRING:
             return f"{place}: within {row.days} days, {row.now} left"
         case AlarmWord.COMPENSATION_LOST:
-            return f"{place}: the check that is to compensate is not met"
+            return f"{place}: the check that is to compensate is not met; {row.now} of those named fail"

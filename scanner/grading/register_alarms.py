@@ -113,7 +113,7 @@ class Watch:
                 break
         for scope in self._covered(entry):
             if noted is not None and not self.compensated(entry, scope):
-                lost = _alarm(entry, AlarmWord.COMPENSATION_LOST, None, None)
+                lost = _alarm(entry, AlarmWord.COMPENSATION_LOST, matched, found.named, named=True)
                 yield msgspec.structs.replace(lost, requirement=noted.compensated_by, scene=scope.scene)
 
     def _widened(self, entry: Entry, noted: int | None, now: int, unknown: int, *, named: bool) -> Iterator[AlarmRow]:
@@ -144,7 +144,7 @@ def _alarm(
     entry: Entry,
     word: AlarmWord,
     before: int | None,
-    now: int | None,
+    now: int,
     *,
     named: bool = False,
     unknown: int = 0,

@@ -50,6 +50,7 @@ from scanner.result import (
     RequirementChange,
     RequirementResult,
     RequirementText,
+    ReviewCount,
     ScopeRow,
     SelectionRow,
     SelectionText,
@@ -379,6 +380,7 @@ def item_result(item: str, state: ItemState, index: int) -> ItemResult:
     document = RequirementResult(
         id=f"{item}/written-rule",
         kind=RequirementKind.DRILL if item in ("1-5", "2-4", "2-5", "5-5") else RequirementKind.ATTESTATION,
+        reviewed=ReviewCount(found=3, wanted=4, days=365) if item == "1-6" else None,
         state=RequirementState.MET if document_met else RequirementState.UNDETERMINED,
         why=[] if document_met else [("missing", "expired", "lapsed", "self_declared")[index % 4]],
         entry=f"AT-{item}" if document_met else None,

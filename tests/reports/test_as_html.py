@@ -386,9 +386,16 @@ def test_every_entry_is_shown_with_its_hash_its_people_and_why_it_does_not_count
 def test_alarms_of_exceptions_stand_before_the_entries(language: str) -> None:
     told = page(language).text_of("registers")
 
-    wanted = {"zh-TW": "核准時 3，現在 17。 另有 4 項", "en": "3 when it was approved, 17 now. Of 4 more"}[language]
+    wanted = {"zh-TW": "先前 3，現在 17。 另有 4 項", "en": "3 before, 17 now. Of 4 more"}[language]
     assert wanted in told
     assert told.index("EX-001") < told.index("AT-1-1")
+
+
+@both
+def test_too_few_reviews_are_told_with_their_number_and_the_period(language: str) -> None:
+    told = page(language).text_of("items")
+
+    assert {"zh-TW": "365 天內應審視 4 次，採計 3 次", "en": "3 of 4 reviews within 365 days"}[language] in told
 
 
 @both
