@@ -47,6 +47,7 @@ class Registrar:
 
     def enrol(self, database: Database, asked: Enrolment, key: Requested, address: str, now: int) -> Answer:
         """The answer to one who asks for an identity; the same key with the same token gets the same answer."""
+        database.alone(f"key {key.key_id}")
         token = find(database, asked.token)
         if token is None:
             return refusal("token_unknown")
@@ -58,8 +59,7 @@ class Registrar:
         if owner and owner.status != Status.EVICTED:
             return refusal("key_known")
         if token.used >= token.uses:
-            note(database, AUDIT, now, event="token_reused", token=token.handle, key=key.key_id, address=address)
-            return refusal("token_used")
+            return self._used_up(database, token, key, address, now)
         if token.revoked or now >= token.expires:
             return refusal("token_expired")
         if not token.allows(address, asked.host.hostname):
@@ -70,6 +70,7 @@ class Registrar:
 
     def renew(self, database: Database, asked: Renewal, signer: str, body: bytes, key: Requested, now: int) -> Answer:
         """The answer to an agent that asks for a certificate over a new key; its old key is replaced once."""
+        database.alone(f"key {signer}")
         agent = speaking(database, [signer]).get(signer)
         if agent is None or agent.id != asked.agent:
             return refusal("unknown_key")
@@ -114,6 +115,9 @@ class Registrar:
     def _new(
         self, database: Database, asked: Enrolment, key: Requested, token: Token, address: str, now: int
     ) -> Answer:
+        sql = "UPDATE token SET used = used + 1 WHERE number = ? AND used < uses RETURNING number"
+        if not database.rows(sql, (token.number,)):  # another server was faster
+            return self._used_up(database, token, key, address, now)
         agent = new_id(now)
         alike = collisions(database, asked.host)
         banned = [name for _, name, status in alike if status == Status.BANNED]
@@ -139,7 +143,6 @@ class Registrar:
             " skew, version) VALUES (?, 0, 0, ?, '', '', ?, 0, 0, ?, 0, 0, '')",
             (number, wire.EMPTY_ROOT, _first_mark(key.key_id), now),
         )
-        database.run("UPDATE token SET used = used + 1 WHERE number = ?", (token.number,))
         remember(database, number, asked.host)
         note(database, AUDIT, now, event="enrolled", agent=agent, token=token.handle, key=key.key_id, address=address)
         if twins:
@@ -155,6 +158,10 @@ class Registrar:
         issued = self._issue(database, number, agent, key, now)
         owner = Owner(number, agent, status, token.number, KeyState.CURRENT, issued.certificate, issued.chain)
         return self._first(owner, key, now, database)
+
+    def _used_up(self, database: Database, token: Token, key: Requested, address: str, now: int) -> Answer:
+        note(database, AUDIT, now, event="token_reused", token=token.handle, key=key.key_id, address=address)
+        return refusal("token_used")
 
     def _issue(self, database: Database, number: int, agent: str, key: Requested, now: int) -> Issued:
         issued = self._issuing().issue(key.key, agent, self._domain, datetime.fromtimestamp(now / 1000, UTC))

@@ -1,0 +1,202 @@
+"""The same fleet on a real PostgreSQL: several servers, one truth, and a database that may go away."""
+
+from __future__ import annotations
+
+import copy
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from agent import wire
+from scanner.fleet import journal, operations
+from tests.scanner.fleet.lab import POSTURE, Clock, Pretended, Reply, Running, enrolled, make_fleet, new_key, section
+
+
+def programs() -> Path | None:
+    """Folder of PostgreSQL's own programs, of the newest version that is installed."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    here = shutil.which("initdb")
+    return found[-1].parent if found else Path(here).parent if here else None
+
+
+@dataclass
+class Cluster:
+    """A PostgreSQL of the test's own, behind a socket in its folder."""
+
+    folder: Path
+    programs: Path
+
+    @property
+    def url(self) -> str:
+        return f"postgresql:///postgres?host={self.folder}&user=postgres"
+
+    def run(self, program: str, *arguments: str) -> None:
+        user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+        command = [str(self.programs / program), *arguments]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **user)  # type: ignore[call-overload]
+
+    def start(self) -> None:
+        options = f"-k {self.folder} -c listen_addresses='' -c shared_buffers=32MB"
+        log = str(self.folder / "log")
+        self.run("pg_ctl", "start", "-w", "-D", str(self.folder / "data"), "-l", log, "-o", options)
+
+    def stop(self) -> None:
+        self.run("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(self.folder / "data"))
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    place = programs()
+    if place is None:
+        pytest.skip("no PostgreSQL: make lab-deps installs it, as root")
+    folder = Path(tempfile.mkdtemp(prefix="ztpg"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+    found = Cluster(folder, place)
+    found.run("initdb", "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8")
+    found.start()
+    yield found
+    found.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def servers(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Running]]:
+    """Two servers of one fleet."""
+    folder = make_fleet(tmp_path_factory.mktemp("pg") / "server", database=cluster.url, per_minute=100_000)
+    clock = Clock()
+    found = Running(folder, clock), Running(folder, clock)
+    yield found
+    for running in found:
+        running.end()
+
+
+def test_an_agent_may_speak_to_any_of_the_servers(servers: tuple[Running, Running]) -> None:
+    one, other = servers
+    agent = enrolled(one)
+
+    for number in range(6):
+        agent.server = servers[number % 2]
+        changed = POSTURE | {"os": section("os", build=number, name="作業系統")}
+        reply = agent.send(wire.REPORT, agent.report(changed, send=None if number == 0 else ["os"]))
+        assert (reply.status, reply.says.get("need")) == (200, [])
+
+    with other.reader() as reader:
+        found = reader.agent(agent.id)
+        assert found is not None and found.trusted and found.seq == 6
+        history = [each for each in reader.sections(found, past=True) if each.name == "os"]
+    assert [each.content["values"]["build"] for each in history] == list(range(6))
+
+
+def test_a_repetition_at_the_other_server_gets_the_same_receipt_and_a_copy_is_found(
+    servers: tuple[Running, Running],
+) -> None:
+    one, other = servers
+    agent = enrolled(one)
+    twin = copy.copy(agent)
+    body = agent.beat()
+    first, again = (server.post(wire.BEAT, body, agent.signed(wire.BEAT, body)) for server in servers)
+    assert first.says["nonce"] == again.says["nonce"]
+
+    twin.server = other
+    assert twin.send(wire.BEAT, twin.beat()).word == "clone_suspected"
+    assert agent.send(wire.BEAT, agent.beat()).word == "clone_suspected"
+    with one.database() as database:
+        operations.approve(database, agent.id, "copy removed", one.ms)
+    assert agent.send(wire.BEAT, agent.beat()).status == 200
+
+
+def at_both(
+    servers: tuple[Running, Running], path: str, body: bytes, headers: dict[str, str] | None = None
+) -> list[Reply]:
+    """What both servers answer to one request that they get at the same time."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda server: server.post(path, body, headers), servers))
+
+
+def test_two_servers_redeem_one_token_once(servers: tuple[Running, Running]) -> None:
+    for _ in range(5):
+        token = servers[0].token()
+        with ThreadPoolExecutor(2) as pool:
+            replies = list(pool.map(lambda server: Pretended(server).enrol(token), servers))  # noqa: B023
+
+        assert sorted(reply.status for reply in replies) == [200, 409]
+
+
+def test_two_servers_give_one_key_one_agent_and_one_successor(servers: tuple[Running, Running]) -> None:
+    agent = Pretended(servers[0])
+    one, other = at_both(servers, wire.ENROL, agent.enrolment(servers[0].token(uses=9)))
+    assert (one.status, one.says) == (200, other.says)
+
+    agent.id, agent.nonce = one.says["agent"], one.says["nonce"]
+    body = agent.renewal(new_key())
+    first, second = at_both(servers, wire.RENEW, body, agent.signed(wire.RENEW, body))
+    assert (first.status, first.says["certificate"]) == (200, second.says["certificate"])
+
+
+def test_two_servers_take_one_message_once(servers: tuple[Running, Running]) -> None:
+    agents = [enrolled(servers[0], f"host-{number}") for number in range(6)]
+
+    def speak(agent: Pretended) -> set[int]:
+        statuses = set()
+        for number in range(5):
+            body = agent.report(POSTURE | {"os": section("os", build=number)})
+            signed = agent.signed(wire.REPORT, body)
+            replies = at_both(servers, wire.REPORT, body, signed)
+            statuses |= {reply.status for reply in replies}
+            assert replies[0].says["nonce"] == replies[1].says["nonce"]
+            agent.seq, agent.nonce = replies[0].says["seq"], replies[0].says["nonce"]
+            agent.root = wire.root_digest(
+                {
+                    name: wire.section_digest(each)
+                    for name, each in (POSTURE | {"os": section("os", build=number)}).items()
+                }
+            )
+        return statuses
+
+    with ThreadPoolExecutor(6) as pool:
+        assert set().union(*pool.map(speak, agents)) == {200}
+    assert servers[0].counted("SELECT COUNT(*) FROM agent_section WHERE name = 'os'") >= 30
+
+
+def test_tokens_renewals_and_logs_hold_on_postgresql_too(servers: tuple[Running, Running]) -> None:
+    one, other = servers
+    token = one.token()
+    agent = Pretended(one)
+    first = agent.enrol(token)
+    agent.server = other
+    assert agent.enrol(token).says == first.says
+    assert Pretended(other, "thief").enrol(token).word == "token_used"
+
+    key = new_key()
+    assert agent.renew(agent.renewal(key), key).status == 200
+    agent.server = one
+    assert agent.send(wire.BEAT, agent.beat()).status == 200
+    with one.database() as database:
+        assert len(journal.verify(database, journal.AUDIT)) == 64
+        assert len(journal.verify(database, journal.ISSUANCE)) == 64
+
+
+def test_without_its_database_a_server_acknowledges_nothing_and_comes_back_with_it(
+    cluster: Cluster, servers: tuple[Running, Running]
+) -> None:
+    agent, unknown = enrolled(servers[0]), enrolled(servers[0])
+    agent.send(wire.BEAT, agent.beat())
+    cluster.stop()
+
+    body = agent.beat()
+    refused = [agent.send(wire.BEAT, body), unknown.send(wire.BEAT, unknown.beat())]
+    cluster.start()
+
+    assert [(reply.status, reply.word) for reply in refused] == [(503, "store")] * 2
+    assert agent.send(wire.BEAT, body).status == 200
+    assert unknown.send(wire.BEAT, unknown.beat()).status == 200
+    assert threading.active_count() < 100
