@@ -42,7 +42,7 @@ CHANGE_LIMIT = 500
 """Changes of one cause, and of requirements, shown in the chapter; how many more there are is said."""
 
 SECTIONS = (
-    *("identity", "headline", "regressions", "differences", "heat", "systems", "strict", "items", "gates"),
+    *("identity", "headline", "regressions", "differences", "lift", "heat", "systems", "strict", "items", "gates"),
     *(
         "selection",
         "plan",
@@ -93,6 +93,7 @@ def render(dossier: Dossier, language: str) -> bytes:
         oldest=max((row.oldest for row in told.sources if row.oldest is not None), default=None),
         taipei=_taipei(told.as_of),
         verify_command=_verify_command(dossier),
+        lift_command=Shown(f"ztgrade lift {_argument(dossier.assessment.path)} --top 0"),
         regrade_command=Shown(f"ztgrade regrade {_argument(dossier.assessment.path)}"),
     )
     return page.encode("utf-8", "replace")
@@ -103,6 +104,7 @@ def _absent(told: Outline) -> set[str]:
     there = {
         "strict": told.strict is not None,
         "differences": told.assessment.changes is not None,
+        "lift": told.dossier.lift is not None,
         "selection": told.dossier.selection is not None,
         "crosswalks": bool(told.dossier.crosswalks),
         "plan": any(row.plan is not None for row in told.assessment.registers),

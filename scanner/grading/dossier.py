@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import scanner
 from scanner.grading.assess import Graded
 from scanner.grading.grade import RULE_VERSION
+from scanner.grading.lift_text import lift_text
 from scanner.guideline.crosswalk import Crosswalk, load_crosswalks
 from scanner.guideline.nouns import Baseline, Requirement
 from scanner.judging.explain import Shown, shown
@@ -70,6 +71,7 @@ def dossier(graded: Graded, *, root: str, key: str, strict: Assessment | None = 
         institution=graded.inputs.estate.institution_name,
         generated_by=f"ztgrade {scanner.__version__}",
         selection=_selection(graded.inputs.estate.candidates),
+        lift=lift_text(graded.assessment.grades, baseline, graded.inputs.estate.costs),
         crosswalks=[_crosswalk(each) for each in load_crosswalks(baseline.items)],
     )
 

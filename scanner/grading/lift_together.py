@@ -26,6 +26,8 @@ class Single:
     """One requirement over the whole institution."""
 
     address: str
+    item: str
+    """Item id, or ``gate II``."""
     cost: Cost
     """The dearest of what it takes anywhere."""
     open_cells: int
@@ -93,14 +95,17 @@ def together(found: Sequence[Cell]) -> Together:
 
 def _singles(low: Sequence[Cell], costs: Mapping[str, Cost]) -> list[Single]:
     cells, alone = Counter[str](), Counter[str]()
+    items: dict[str, str] = {}
     scopes: dict[str, set[tuple[str, Scene]]] = {}
     for cell in low:
         for need in cell.needs:
             cells[need.address] += 1
+            items[need.address] = need.item
             scopes.setdefault(need.address, set()).add(cell.scope)
             alone[need.address] += len(cell.needs) == 1
     rows = [
-        Single(address, cost, cells[address], len(scopes[address]), alone[address]) for address, cost in costs.items()
+        Single(address, items[address], cost, cells[address], len(scopes[address]), alone[address])
+        for address, cost in costs.items()
     ]
     return sorted(rows, key=lambda row: (-row.lifts, -row.open_cells, row.cost.order, row.address))
 

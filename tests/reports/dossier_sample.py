@@ -59,6 +59,7 @@ from scanner.result import (
     Turn,
     Unassigned,
 )
+from tests.reports.lift_sample import lift_sample
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>\u202egnp.exe\x1b[31m\x00\ud800{{7*7}}'
 """Markup, a bidi override, a terminal escape, a NUL, a lone surrogate and a template expression."""
@@ -153,6 +154,7 @@ def dossier(*, examples: int = 3, strict: bool = True, hostile: bool = True) -> 
         strict=assessment(SCOPES, {**STATES, "1-2": "nnnn", "2-5": "nmmn"}, strict=True) if strict else None,
         generated_by="ztgrade 0.1.0",
         selection=selection(hostile=hostile),
+        lift=lift_sample(HOSTILE if hostile else "the policy is ready"),
         crosswalks=[
             CrosswalkText(
                 id="other",

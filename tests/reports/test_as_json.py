@@ -27,7 +27,7 @@ def test_keys_are_those_of_the_assessment_and_the_dossier_beside_them() -> None:
     assert set(shown) == {*Assessment.__struct_fields__, "dossier"}
     assert set(shown["dossier"]) == {
         *("items", "gates", "examples", "systems", "rule_version", "root", "key"),
-        *("institution", "strict", "generated_by", "selection", "crosswalks"),
+        *("institution", "strict", "generated_by", "selection", "lift", "crosswalks"),
     }
     assert shown["dossier"]["items"][0]["title"]["zh-TW"] == "多因子身分驗證"
 
