@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import msgspec
 import pytest
 
+import reports
 from reports.form_names import Vocabulary, vocabulary, words_of
 from scanner.model import Level
 from tests.reports.dossier_sample import dossier, wide
@@ -81,3 +83,30 @@ def test_many_systems_have_names_of_their_own() -> None:
 
     assert names["ztgrade.count.systems"] == 6
     assert "ztgrade.level.system_05.cross_institution.data" in names
+
+
+PLACEHOLDERS = {
+    "SYSTEM": "core_banking", "SCENE": "remote_work", "PILLAR": "identity", "ORIGIN": "live", "WHY": "denied",
+    "STATE": "met", "KIND": "drill", "REASON": "expired", "STEP": "in_scene",
+}  # fmt: skip
+
+
+def test_every_name_that_the_guide_lists_is_a_name(known: Vocabulary) -> None:
+    page = (Path(reports.__file__).parent.parent / "docs" / "forms.md").read_text("utf-8")
+    section = page.partition("## The names")[2].partition("## What is not kept")[0]
+    lines = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    lines += re.findall(r"`[a-z]+\.1\.[^;]*", section.replace("\n", " "))
+    wrong, seen = [], 0
+    for line in lines:
+        last = ""
+        for written in re.findall(r"`([^`]+)`", line):
+            name = re.sub("[A-Z]{3,}", lambda match: PLACEHOLDERS[match.group()], written)
+            if name in {"I", "IV"} or name.startswith("-"):
+                continue
+            beside, below = f"{last.rpartition('.')[0]}{name}", f"{last}{name}"
+            full = [name] if not name.startswith(".") else [beside, below]
+            found = [each for each in full if known.knows(f"ztgrade.{each}")]
+            seen += 1
+            wrong += [] if found else [written]
+            last = name if not name.startswith(".") else last
+    assert wrong == [] and seen > 90
