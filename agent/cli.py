@@ -122,7 +122,7 @@ def _once(given: argparse.Namespace, host: Host) -> int:
 
 def _run(given: argparse.Namespace, host: Host) -> int:
     state, settings = _opened(given)
-    with only_agent(state.folder):
+    with only_agent(state.folder, patience=60.0):  # until a ``once`` that runs just now has ended
         cycle = _enrolled(state, settings, host)
         stop = threading.Event()
         end_on_signals(stop)

@@ -228,7 +228,8 @@ class Cycle:
             nonce=standing.nonce,
             root=root,
             prev_root=standing.root,
-            ts=moment(utc(self._outside.now())),
+            # With its microseconds, by which two copies of one machine differ that speak within one second.
+            ts=utc(self._outside.now()).isoformat(timespec="microseconds").replace("+00:00", "Z"),
             version=__version__,
         )
 

@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -104,22 +105,31 @@ def refuse_others(path: Path, wanted: int) -> None:
 
 
 @contextmanager
-def only_agent(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process; raises Misconfigured while another agent holds it. The kernel lets go of it
-    when the process ends, however it ends."""
+def only_agent(folder: Path, patience: float = 0.0) -> Iterator[None]:
+    """Hold the folder for this process; raises Misconfigured where another agent holds it for ``patience`` seconds. The
+    kernel lets go of it when the process ends, however it ends."""
+    until = time.monotonic() + patience
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
     try:
-        try:
-            if sys.platform == "win32":
-                import msvcrt
-
-                msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-            else:
-                import fcntl
-
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise Misconfigured(f"another agent works in {folder}; stop it, or name another --state") from error
+        while not _locked(descriptor):
+            if time.monotonic() >= until:
+                raise Misconfigured(f"another agent works in {folder}; stop it, or name another --state")
+            time.sleep(0.1)
         yield
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
