@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -43,6 +42,8 @@ class Way:
     proxy: str = ""
     authority: str = ""
     ca_file: str = ""
+    client: tuple[str, str] = ("", "")
+    """Files of the certificate that TLS shows, and of its key."""
 
 
 class Connection:
@@ -156,8 +157,12 @@ def trusting(way: Way) -> ssl.SSLContext:
             context.load_verify_locations(cadata=way.authority)
         if way.ca_file:
             context.load_verify_locations(cafile=way.ca_file)
+        if way.client[0]:
+            context.load_cert_chain(*way.client)
     except (OSError, ValueError) as error:
-        raise Misconfigured(f"the authorities in {way.ca_file or 'identity.json'} cannot be read: {error}") from error
+        raise Misconfigured(
+            f"the authorities in {way.ca_file or 'identity.json'} or the agent's certificate cannot be read: {error}"
+        ) from error
     if not way.authority and not way.ca_file:
         raise Misconfigured("nobody is named who may vouch for the server; enrol again")
     return context
@@ -251,13 +256,3 @@ def _why(error: Exception) -> str:
     if isinstance(error, http.client.HTTPException):
         return f"the answer is not HTTP: {type(error).__name__}"
     return str(getattr(error, "strerror", None) or error or type(error).__name__)
-
-
-def read_authorities(path: Path) -> str:
-    """The text of a file of authorities, checked to hold some; raises Misconfigured naming it."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        context.load_verify_locations(cafile=str(path))
-        return path.read_text("ascii")
-    except (OSError, ValueError) as error:
-        raise Misconfigured(f"{path} holds no certificates in PEM: {error}") from error

@@ -156,7 +156,8 @@ class Cycle:
             proxy=self._settings.proxy or identity.proxy,
             ca_file=self._settings.ca_file or identity.ca_file,
         )
-        way = Way(identity.server, identity.proxy, identity.authority, identity.ca_file)
+        shown = self._state.client_files(identity.key_id) if self._settings.client_certificate else ("", "")
+        way = Way(identity.server, identity.proxy, identity.authority, identity.ca_file, shown)
         with self._outside.connect(way, self._now) as connection:
             try:
                 self._speak(identity, connection)

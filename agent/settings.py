@@ -30,6 +30,9 @@ class Settings:
     """``http://[USER:PASSWORD@]NAME:PORT``, asked by CONNECT."""
     ca_file: str = ""
     """PEM file of further authorities that may vouch for the server, such as that of a proxy that opens TLS."""
+    client_certificate: bool = False
+    """Whether TLS shows the agent's certificate, for a server or a gateway before it that asks for one. Messages are
+    signed in any case; with this, the resident process loads the key for each connection."""
     shortest_interval: int = SHORTEST
     longest_interval: int = LONGEST
     switched_off: frozenset[str] = frozenset()
@@ -93,6 +96,10 @@ def _checked(name: str, key: str, value: Any, sections: frozenset[str]) -> Any:
             if not os.path.isabs(path):
                 raise Misconfigured(f"{name}: {key} must be an absolute path, not {path!r}")
             return path
+        case "client_certificate":
+            if not isinstance(value, bool):
+                raise Misconfigured(f"{name}: {key} must be true or false, not {value!r}")
+            return value
         case "switched_off":
             return _names(name, key, value, sections | {USER_NAMES})
     if type(value) is not int or not SHORTEST <= value <= LONGEST:

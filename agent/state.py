@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from agent import wire
-from agent.disk import private_folder, read_json, remove, write_json
+from agent.disk import private_folder, read_json, remove, write_json, write_whole
 from agent.schedule import LONGEST, SHORTEST
 
 
@@ -99,6 +99,10 @@ class StateFolder:
         """Where a key lies."""
         return self.keys / f"{key_id}.pem"
 
+    def client_files(self, key_id: str) -> tuple[str, str]:
+        """Certificate chain and key, as TLS takes them."""
+        return str(self.keys / f"{key_id}.crt"), str(self.key_file(key_id))
+
     def identity(self) -> Identity | None:
         """Who the agent is; None before it is enrolled. ValueError where the file is damaged."""
         return self._read("identity.json", Identity)
@@ -113,6 +117,8 @@ class StateFolder:
 
     def keep(self, value: Identity | Standing | Attempts) -> None:
         """Write one of them, whole or not at all; OSError where the disk does not take it."""
+        if isinstance(value, Identity):
+            write_whole(self.keys / f"{value.key_id}.crt", (value.certificate + value.chain).encode())
         write_json(self.folder / f"{type(value).__name__.lower()}.json", asdict(value))
 
     def note(self, name: str) -> dict[str, Any] | None:
