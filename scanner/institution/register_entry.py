@@ -75,7 +75,9 @@ def read_entry(kind: EntryKind, table: Table, known: Known) -> Entry:
     """One entry of a register file; what is wrong is added to the problems of the table."""
     before = len(table.problems)
     id_ = table.expect_name("id")
-    system, scenes = ("", ()) if kind is EntryKind.REVOCATION else _scope(table, known.systems)
+    # A scope statement may speak of a system or a scene that was taken out of the estate: that is what it says.
+    systems = None if kind is EntryKind.SCOPE_STATEMENT else known.systems
+    system, scenes = ("", ()) if kind is EntryKind.REVOCATION else _scope(table, systems)
     made_at = table.expect_moment("made_at")
     binds, binds_sha256 = _bound(table) if kind is EntryKind.ATTESTATION else ((), "")
     requirement = "" if kind in UNADDRESSED else _requirement(table, "requirement", known.requirements)

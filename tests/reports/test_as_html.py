@@ -433,3 +433,53 @@ def test_folded_chapters_are_open_on_paper() -> None:
     css = "".join(page("en").raw["style"])
 
     assert "details.crosswalk::details-content" in css.partition("@media print")[2]
+
+
+@both
+def test_the_first_page_says_what_changed_and_by_what(language: str) -> None:
+    sample = dossier().assessment
+    told = page(language)
+    assert sample.basis is not None and sample.changes is not None
+    assert told.ids.index("differences") > told.ids.index("regressions")
+    assert [attributes["data-cause"] for _, attributes in told.elements if "data-cause" in attributes] == [
+        *("facts", "coverage", "scope", "rule", "registers", "code")
+    ]
+    assert ("前次評估未記錄" if language == "zh-TW" else "not recorded") in told.text_of("headline")
+    assert "target ad-branch" in told.text_of("differences")
+
+
+@both
+def test_the_first_page_has_the_digest_of_every_register_file_and_the_last_link(language: str) -> None:
+    basis = dossier().assessment.basis
+    assert basis is not None
+
+    assert page(language).text_of("chain") == basis.chain
+    assert all(digest in page(language).text_of("register-files") for digest in basis.register_files.values())
+    counts = re.findall(r"\d+", page(language).text_of("standings"))
+    assert sum(map(int, counts)) == len(dossier().assessment.registers)
+
+
+def test_an_older_assessment_without_a_basis_says_so() -> None:
+    sample = dossier()
+    older = msgspec.structs.replace(sample.assessment, basis=None, changes=None)
+
+    told = Page(as_html.render(msgspec.structs.replace(sample, assessment=older), "en"))
+
+    assert told.text_of("chain") == "not recorded"
+    assert not {"differences", "register-files"} & set(told.ids)
+
+
+def test_changes_beyond_the_limit_are_counted_not_dropped_in_silence() -> None:
+    sample = dossier()
+    assert sample.assessment.changes is not None
+    (row,) = [row for row in sample.assessment.changes.inputs if row.cause == "rule"]
+    many = [
+        msgspec.structs.replace(row, subject=f"1-2/rule-{index}") for index in range(as_html.CHANGE_LIMIT + 7)
+    ]
+    changes = msgspec.structs.replace(sample.assessment.changes, inputs=many)
+    changed = msgspec.structs.replace(sample.assessment, changes=changes)
+
+    told = Page(as_html.render(msgspec.structs.replace(sample, assessment=changed), "en"))
+
+    assert "7 more" in told.text_of("differences")
+    assert f"{as_html.CHANGE_LIMIT + 7 - as_html.FIRST_CHANGES} more" in told.text_of("headline")

@@ -28,9 +28,10 @@ ITEM = f"""[items."1-1"]
 pillar = "identity"
 level = "I"
 provenance = "OWN"
+matrix.listed = {{ iaas = true, paas = true, saas = false }}
 {both("function", "title", "says", "fix")}
 [[items."1-1".requires]]
-slug = "mfa-enforced"
+slug = "@slug@"
 check = "{mfa.id}"
 need = @need@
 max_age = "@max_age@"
@@ -41,6 +42,9 @@ slug = "written-rule"
 attestation = true
 {both("says", "fix", "asks")}
 """
+
+RULE = {"slug": "mfa-enforced", "need": "1.0", "max_age": "7d", "modes": '"enforced"'}
+"""What stands in the places of the item unless said otherwise."""
 
 ESTATE = """schema_version = 1
 [institution]
@@ -63,8 +67,8 @@ promises = ["User", "SignIn"]
 SYSTEM = """[systems.{name}]
 title.zh-TW = "系統"
 title.en = "System"
-scenes = ["remote_work"]
-service_model = "on_premises"
+scenes = ["{scene}"]
+service_model = "{model}"
 target = "{target}"
 [[systems.{name}.members.User]]
 {members}
@@ -89,7 +93,9 @@ class Bank:
     """What each target says; None where it cannot be reached."""
     systems: dict[str, str] = field(default_factory=lambda: {"core": "all = true"})
     target: str = "I"
-    rule: dict[str, str] = field(default_factory=lambda: {"need": "1.0", "max_age": "7d", "modes": '"enforced"'})
+    scene: str = "remote_work"
+    model: str = "iaas"
+    rule: dict[str, str] = field(default_factory=dict)
     wording: str = ""
     registers: str = ""
     signed: bool = True
@@ -105,9 +111,12 @@ class Bank:
         """Everything as it is now; each target is read anew."""
         self._reads += 1
         estate = ESTATE.replace("@targets@", "".join(TARGET.format(name=name) for name in self.said))
-        systems = (SYSTEM.format(name=name, target=self.target, members=rows) for name, rows in self.systems.items())
+        systems = (
+            SYSTEM.format(name=name, target=self.target, scene=self.scene, model=self.model, members=rows)
+            for name, rows in self.systems.items()
+        )
         rule = ITEM
-        for name, value in self.rule.items():
+        for name, value in (RULE | self.rule).items():
             rule = rule.replace(f"@{name}@", value)
         files = {"baseline.toml": MAIN.encode(), "identity.toml": (rule + self.wording).encode()}
         estate = estate.replace("@systems@", "".join(systems))

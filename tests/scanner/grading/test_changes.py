@@ -14,7 +14,6 @@ from scanner.grading.history import turned
 from scanner.result import Assessment
 from tests.scanner.grading.sequence import START, Bank, attestation, people, states, told
 
-RULE = {"need": "1.0", "max_age": "7d", "modes": '"enforced"'}
 ONE_FAILS = {"ad": people("amy", without=["bob"])}
 BOTH_PASS = {"ad": people("amy", "bob")}
 
@@ -70,7 +69,7 @@ def test_evidence_that_only_grew_old_is_explained_by_time(bank: Bank) -> None:
 )
 def test_a_looser_rule_is_named_as_what_made_it_better(bank: Bank, change: dict[str, str], row: str) -> None:
     bank.assess()
-    assert told(bank.assess(rule=RULE | change)) == [
+    assert told(bank.assess(rule=change)) == [
         "better: core 1-1/mfa-enforced not_met -> met by rule",
         row,
     ]
@@ -78,13 +77,13 @@ def test_a_looser_rule_is_named_as_what_made_it_better(bank: Bank, change: dict[
 
 def test_where_rule_and_facts_changed_both_are_named(bank: Bank) -> None:
     bank.assess()
-    better = bank.assess(rule=RULE | {"need": "0.5"}, said=BOTH_PASS)
+    better = bank.assess(rule={"need": "0.5"}, said=BOTH_PASS)
     assert told(better)[0] == "better: core 1-1/mfa-enforced not_met -> met by facts+rule"
 
 
 def test_another_maximum_age_is_a_change_of_rule_and_new_words_are_none(bank: Bank) -> None:
     bank.assess()
-    assert told(bank.assess(rule=RULE | {"max_age": "8d"})) == ["rule requirement 1-1/mfa-enforced max_age 7d 8d"]
+    assert told(bank.assess(rule={"max_age": "8d"})) == ["rule requirement 1-1/mfa-enforced max_age 7d 8d"]
     assert told(bank.assess(wording="# clearer\n")) == ["rule baseline small wording"]
 
 
@@ -232,3 +231,25 @@ def test_selectors_that_leave_the_failing_out_hide_nothing(bank: Bank) -> None:
     narrow = bank.assess(systems={"core": 'listed = ["user:ad:amy"]'})
     assert states(narrow)["mfa-enforced"] == "met"
     assert told(narrow)[0] == f"{UNSEEN} by scope proved 2026-11-01 lost members of core: User"
+
+
+def test_a_scene_taken_out_and_a_service_model_that_asks_for_less_hide_nothing(bank: Bank) -> None:
+    bank.assess(scene="cloud_access")
+    (unasked,) = bank.assess(model="saas").regressions
+    assert (unasked.turn, unasked.causes, list(unasked.lost)) == ("out_of_scope", ["scope"], ["service model of core"])
+    (gone,) = bank.assess(scene="remote_work", said=BOTH_PASS, model="iaas").regressions
+    assert (gone.scene.value, gone.now, gone.last_proved) == ("cloud_access", None, "2026-11-02T00:00:00Z")
+    stated = statement("2026-11-03").replace('system = "core"', 'system = "core"\nscenes = ["cloud_access"]')
+    assert bank.assess(registers=stated).regressions == []
+
+
+def test_a_requirement_that_the_baseline_drops_is_told_once_and_is_no_regression(bank: Bank) -> None:
+    bank.assess()
+    dropped = bank.assess(rule={"slug": "factor-enforced"})
+    assert dropped.regressions == []
+    assert told(dropped) == [
+        "gone: core 1-1/mfa-enforced not_met -> None by rule proved 2026-11-01",
+        "rule requirement 1-1/factor-enforced added",
+        "rule requirement 1-1/mfa-enforced removed",
+    ]
+    assert told(bank.assess()) == []
