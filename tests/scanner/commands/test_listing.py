@@ -104,7 +104,8 @@ def test_enums_are_closed_lists_of_every_word() -> None:
         "denied", "unreachable", "unsupported", "malformed", "truncated", "stale", "conflict", "unseen", "error"
     ]  # fmt: skip
     assert enums["RegisterWhy"] == [
-        "missing", "expired", "lapsed", "self_declared", "too_few", "too_old", "uncompensated", "unproved"
+        "missing", "expired", "lapsed", "self_declared", "revoked", "unchained", "too_few", "too_old", "uncompensated",
+        "unproved",
     ]  # fmt: skip
     assert enums["AlarmWord"] == ["widened", "stale", "expiring", "compensation_lost"]
     assert enums["Scene"] == [
