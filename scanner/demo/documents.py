@@ -75,7 +75,7 @@ def entries(description: Description) -> Iterator[tuple[str, Fields, str]]:
         statement = entry.get("statement") or documents["documents"][entry["requirement"]][1]
         fields = _document(documents, kind, entry["system"], entry["requirement"], statement, approvers[0])
         yield kind, {**fields, "id": entry["id"], **entry.get("set", {})}, entry.get("signed", "approver")
-    for kind in ("exception", "scope_statement"):
+    for kind in ("exception", "scope_statement", "adoption"):
         for entry in documents[kind]:
             yield kind, {key: value for key, value in entry.items() if key != "why"}, "approver"
 
