@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
-from scanner.commands.session import json_option, say, say_json
 from scanner.errors import UsageError
 from scanner.fleet import journal, operations, tokens
 from scanner.fleet.authority import make_issuing, pin_of
@@ -30,6 +29,7 @@ folder_option = click.option(
     show_default=True,
     help="The fleet server's folder.",
 )
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 reason_option = click.option("--reason", required=True, help="Why; stands in the audit log.")
 _UNITS = {"m": 60, "h": 3600, "d": 86_400}
 
@@ -105,6 +105,8 @@ def token(folder: Path, life: str, listed: bool, revoke: str | None, as_json: bo
 @json_option
 def list_(folder: Path, status: str | None, odd: bool, as_json: bool) -> None:
     """List agents, one a line."""
+    from scanner.commands.session import say, say_json
+
     reader, now = FleetReader.open(folder), _now()
     found = [
         agent
@@ -127,6 +129,8 @@ def list_(folder: Path, status: str | None, odd: bool, as_json: bool) -> None:
 @json_option
 def show(folder: Path, agent: str, as_json: bool) -> None:
     """Show one agent: what the server knows, and every section that it told; all of it is the host's own word."""
+    from scanner.commands.session import say, say_json
+
     with _database(folder) as database:
         operations.known(database, agent)
     reader, now = FleetReader.open(folder), _now()
@@ -205,6 +209,8 @@ def rekey(folder: Path, agents: tuple[str, ...], everyone: bool, issuing: bool, 
 @json_option
 def audit(folder: Path, last: int, verify: bool, as_json: bool) -> None:
     """Show or prove the audit log and the log of issuance."""
+    from scanner.commands.session import say, say_json
+
     with _database(folder) as database:
         if verify:
             for chain in (journal.AUDIT, journal.ISSUANCE):
@@ -268,6 +274,8 @@ def _plain(agent: AgentSeen, now: int, interval_s: int) -> dict[str, Any]:
 
 
 def _list_tokens(found: list[tokens.Token], as_json: bool) -> None:
+    from scanner.commands.session import say, say_json
+
     if as_json:
         say_json([msgspec.to_builtins(each) | {"digest": each.digest.hex()} for each in found])
         return

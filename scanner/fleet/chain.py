@@ -82,7 +82,7 @@ class Nonces:
         return int.from_bytes(told[:8], "big")
 
     def _seal(self, agent: str, told: bytes) -> bytes:
-        return hmac.digest(self._secret, agent.encode() + told, "sha256")[:_SEAL]
+        return hashlib.blake2b(agent.encode() + told, key=self._secret, digest_size=_SEAL).digest()
 
 
 def judge(link: Link, beat: Beat, mark: bytes, nonces: Nonces) -> tuple[Step, str]:
@@ -90,14 +90,13 @@ def judge(link: Link, beat: Beat, mark: bytes, nonces: Nonces) -> tuple[Step, st
     behind = link.seq - beat.seq
     if behind >= 0 and not link.resume:
         return _past(link, beat, mark, behind)
-    told = nonces.number(beat.agent, beat.nonce)
     if link.resume:
-        repeated = mark in _marks(link)
-        if repeated or told is None or ms(beat) <= link.ts:
-            return Step.STALE, ""
-        return Step.RESUMED, ""
+        fresh = ms(beat) > link.ts and mark not in _marks(link)
+        known = fresh and nonces.number(beat.agent, beat.nonce) is not None
+        return (Step.RESUMED, "") if known else (Step.STALE, "")
     if beat.seq > link.seq + 1:
-        return (Step.AHEAD, "") if told == beat.seq - 1 else (Step.FORK, "seq")
+        ours = nonces.number(beat.agent, beat.nonce) == beat.seq - 1
+        return (Step.AHEAD, "") if ours else (Step.FORK, "seq")
     if not hmac.compare_digest(beat.nonce, nonces.give(beat.agent, link.seq, link.marks[-MARK:])):
         return Step.FORK, "nonce"
     if beat.prev_root != link.root:

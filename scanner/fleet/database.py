@@ -46,8 +46,11 @@ class Database(Protocol):
         """A condition that a column holds one of these texts, and its one parameter."""
         ...
 
-    def transaction(self) -> AbstractContextManager[None]:
-        """All or nothing, durable at its end; raises Unavailable, or Full."""
+    def transaction(self, *, durable: bool = True) -> AbstractContextManager[None]:
+        """All or nothing, durable at its end; raises Unavailable, or Full.
+
+        What is not ``durable`` outlives the death of any process, but perhaps not that of the machine.
+        """
         ...
 
     def alone(self, what: str) -> None:
@@ -75,6 +78,7 @@ class Sqlite:
     def __init__(self, path: Path, *, synchronous: str = "full", read_only: bool = False) -> None:
         mode = "ro" if read_only else "rwc"
         self._path = path
+        self._level = self._now = "NORMAL" if synchronous == "normal" else "FULL"
         with self._translated():
             self._connection = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode={mode}",
@@ -87,7 +91,7 @@ class Sqlite:
             if not read_only:
                 path.chmod(0o600)
                 self._connection.execute("PRAGMA journal_mode=WAL")
-                self._connection.execute(f"PRAGMA synchronous={'NORMAL' if synchronous == 'normal' else 'FULL'}")
+                self._connection.execute(f"PRAGMA synchronous={self._level}")
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Every row that a query gives."""
@@ -109,8 +113,12 @@ class Sqlite:
         return f"{column} IN (SELECT value FROM json_each(?))", json.dumps(values)
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, durable: bool = True) -> Iterator[None]:
         """All or nothing."""
+        level = self._level if durable else "NORMAL"
+        if level != self._now:
+            self.run(f"PRAGMA synchronous={level}")
+            self._now = level
         self.run("BEGIN IMMEDIATE")
         try:
             yield

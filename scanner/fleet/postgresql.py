@@ -44,9 +44,11 @@ class Postgresql:
         return f"{column} = ANY(?)", list(values)
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, durable: bool = True) -> Iterator[None]:
         """All or nothing."""
         with self._translated(), self._connection().transaction():
+            if not durable:
+                self.run("SET LOCAL synchronous_commit = off")
             yield
 
     def alone(self, what: str) -> None:

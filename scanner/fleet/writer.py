@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ KEPT_FOR_REPORTS = 64
 """Of a batch, so that heartbeats, which go first, never starve reports."""
 ERRANDS = 16
 """Enrolments, renewals and notes in one transaction at most."""
+LINGER_S = 0.005
+"""For how long the first message waits for others to share its transaction."""
 FULL_S = 30
 """After a full disk, how long until reports are tried again."""
 RESERVE_BYTES = 8 << 20
@@ -136,6 +139,8 @@ class Writer(threading.Thread):
             while not self._ends or any(self.waiting.values()):
                 self._wake.wait()
                 self._wake.clear()
+                if not self._ends:
+                    time.sleep(LINGER_S)
                 while self._round():
                     pass
         finally:
@@ -177,7 +182,9 @@ class Writer(threading.Thread):
     def _committed(self, batch: list[Waiting]) -> list[Answer]:
         now = int(self._clock() * 1000)
         messages = [item.work for item in batch if isinstance(item.work, Sent)]
-        with self._database.transaction():
+        # A heartbeat that a dead machine forgets costs nothing: the nonce proves that the agent's next message is ours.
+        durable = len(messages) < len(batch) or any(isinstance(sent.beat, Report) for sent in messages)
+        with self._database.transaction(durable=durable):
             if messages:
                 answers = self._ingest.take(self._database, messages, now)
             else:

@@ -160,7 +160,7 @@ class Refusing:
     def __init__(self, error: Unavailable | None, poison: str = "") -> None:
         self.error, self.poison, self.asked = error, poison, 0
 
-    def transaction(self) -> Refusing:
+    def transaction(self, *, durable: bool = True) -> Refusing:
         return self
 
     def __enter__(self) -> None:
