@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -347,3 +348,34 @@ def test_only_one_agent_works_in_a_folder(tmp_path: Path) -> None:
         pass
     with only_agent(tmp_path):
         assert (tmp_path / "lock").exists()
+
+
+def test_on_a_file_system_that_is_really_full_what_was_told_stays_told(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("a small file system needs root")
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", str(place)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            machine = Machine(place / "state", patch)
+            agent = machine.start()
+            agent.collect()
+            assert agent.tell()
+            with (place / "filler").open("wb", buffering=0) as stream, suppress(OSError):
+                while True:
+                    stream.write(b"x" * 4096)
+            for name in ("a", "b"):
+                agent._outside = Outside(Renamed(name), Key(), agent._outside.connect)
+                agent.collect()
+                assert agent.tell()
+            (place / "filler").unlink()
+            agent.collect()
+            assert agent.tell()
+            assert len(machine.server.taken) == agent.standing().seq >= 4
+            machine.host = Renamed("b")
+            assert machine.cycle().attempts.failures == 0
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
