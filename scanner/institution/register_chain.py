@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cached_property
 
 import msgspec
 
@@ -74,9 +75,33 @@ class Chain:
         """Every link that was ever seen, in order."""
         return (*self.links, *self.earlier)
 
-    def of(self, id_: str) -> list[Link]:
+    def of(self, id_: str) -> Sequence[Link]:
         """Links of one entry that may be relied on, in order."""
-        return [link for link in self.links[: self.kept] if link.id == id_]
+        return self._by_id.get(id_, ())
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, Sequence[Link]]:
+        found: dict[str, list[Link]] = {}
+        for link in self.links[: self.kept]:
+            found.setdefault(link.id, []).append(link)
+        return found
+
+    @cached_property
+    def _rewritten(self) -> frozenset[str]:
+        """Ids of entries of which a link stands otherwise than the previous assessment sealed it."""
+        if self.kept is None:
+            return frozenset()
+        return frozenset(link.id for link in (*self.links[self.kept :], *self.earlier))
+
+    @cached_property
+    def _before(self) -> Sequence[datetime | None]:
+        """For each link the time of the last act before its own."""
+        found: list[datetime | None] = []
+        for place, link in enumerate(self.links):
+            before = self.links[place - 1] if place else None
+            same = before is None or before.at == link.at
+            found.append((found[-1] if found else None) if same else before.at if before else None)
+        return found
 
     def against(self, previous: bytes) -> Chain:
         """The same, held against the chain that the previous assessment sealed."""
@@ -94,9 +119,9 @@ class Chain:
         """Why the signed entry does not count, as far as the chain goes; empty where it does."""
         if self.fault:
             return f"{CHAIN} {self.fault}; nothing positive counts until it is restored from a copy"
-        if self.kept is not None and any(link.id == entry.id for link in (*self.links[self.kept :], *self.earlier)):
+        if entry.id in self._rewritten:
             return (
-                f"the chain was rewritten from line {self.kept + 1} on since the previous assessment; "
+                f"the chain was rewritten from line {(self.kept or 0) + 1} on since the previous assessment; "
                 f"restore {CHAIN} from the copy that is sealed there"
             )
         links = self.of(entry.id)
@@ -123,7 +148,7 @@ class Chain:
 
     def last_before(self, link: Link) -> datetime | None:
         """When the last act before the one of this link took place: lines of one act share one time."""
-        return next((each.at for each in reversed(self.links[: link.seq - 1]) if each.at < link.at), None)
+        return self._before[link.seq - 1]
 
     def must_hold(self, file: str) -> None:
         """Raise UsageError where nothing may be written behind the chain."""

@@ -20,7 +20,7 @@ from scanner.institution.register_standing import (
     ScopeStatement,
     Standing,
 )
-from scanner.institution.toml_source import MAX_BYTES, TomlSource, raise_problems, read_file
+from scanner.institution.toml_source import TomlSource, raise_problems, read_file
 from scanner.model import Scene, utc
 from scanner.sampling.claim import Need
 from scanner.sealed.canonical import files_digest
@@ -42,6 +42,9 @@ __all__ = [
 
 MAX_SIGNATURE_BYTES = 1024 * 1024
 """Largest signature file that is read."""
+
+MAX_CHAIN_BYTES = 256 * 1024 * 1024
+"""Largest chain that is read: more than half a million events, for a chain is never shortened."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def load_registers(
         place = directory / name
         try:
             if place.exists():
-                files[name] = read_file(place, MAX_BYTES if name == CHAIN else MAX_SIGNATURE_BYTES)
+                files[name] = read_file(place, MAX_CHAIN_BYTES if name == CHAIN else MAX_SIGNATURE_BYTES)
         except OSError as error:
             problems.append(Problem(str(place), None, "", (error.strerror or str(error)).lower()))
     raise_problems(problems)
