@@ -44,6 +44,18 @@ def scopes_of(estate: Estate) -> tuple[Scope, ...]:
     )
 
 
+def alike(estate: Estate, scopes: Iterable[Scope]) -> dict[Scope, Scope]:
+    """The first scope with the same selectors in every population, for each scope."""
+    first: dict[object, Scope] = {}
+    found = {}
+    for scope in scopes:
+        system = estate.systems[scope.system]
+        names = sorted({*system.selectors, *system.overrides.get(scope.scene, {})})
+        held = tuple((name, estate.selectors(scope.system, scope.scene, name)) for name in names)
+        found[scope] = first.setdefault(tuple(each for each in held if each[1]), scope)
+    return found
+
+
 def listed_keys(estate: Estate, population: str, kind: str) -> frozenset[str]:
     """Asset keys of a population that selectors name: members even where no source ever spoke of them."""
     prefix = f"{kind}:"
@@ -69,33 +81,53 @@ PLACED_BY = {
 
 
 class Membership:
-    """Membership of populations in scopes: table ``members__<Population>`` (id, one int8 a scope; null is unknown)."""
+    """Membership of populations in scopes: view ``members__<Population>`` (id, one int8 a scope; null is unknown).
+
+    Scopes whose selectors are the same in every population hold the same assets: they share one column of the table
+    beneath the view, for a column costs the engine half a megabyte however few rows it has.
+    """
 
     def __init__(self, estate: Estate, evidence: Evidence, max_age: timedelta) -> None:
         self.estate = estate
         self.evidence = evidence
         self.max_age = max_age
         self.scopes = scopes_of(estate)
+        self.alike = alike(estate, self.scopes)
         self._matched: dict[tuple[str, ...], tuple[list[str], list[str]]] = {}
 
     @staticmethod
     def table(population: Population) -> str:
-        """Name of the membership table of a population."""
+        """Name of the view of a population's membership in every scope."""
         return f"members__{population.name}"
+
+    @staticmethod
+    def placed(population: Population) -> str:
+        """Name of the table beneath it, with the column of one scope of those alike."""
+        return f"placed__{population.name}"
+
+    @property
+    def distinct(self) -> tuple[Scope, ...]:
+        """One scope of those alike, in order."""
+        return tuple(dict.fromkeys(self.alike.values()))
 
     def build(self, population: Population) -> None:
         """Make the membership table of a population that selectors place."""
         joins: dict[str, str] = {}
         columns = []
-        for scope in self.scopes:
+        for scope in self.distinct:
             selectors = self.estate.selectors(scope.system, scope.scene, population.name)
             parts = [self._selector_sql(population, selector, joins) for selector in selectors]
             value = " OR ".join(f"({part})" for part in parts) if parts else "CAST(NULL AS BOOLEAN)"
             columns.append(f"CAST({value} AS TINYINT) AS {identifier(scope.column)}")
         selected = ", ".join(["roster.id", *columns])
         self.evidence.connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {self.table(population)} AS "
+            f"CREATE OR REPLACE TEMP TABLE {self.placed(population)} AS "
             f"SELECT {selected} FROM {population.table} AS roster {' '.join(joins.values())}"
+        )
+        named = [f"{identifier(self.alike[s].column)} AS {identifier(s.column)}" for s in self.scopes]
+        self.evidence.connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW {self.table(population)} AS "
+            f"SELECT {', '.join(['id', *named])} FROM {self.placed(population)}"
         )
 
     def _voices(self, population: Population, fact: str, sources: Sequence[str], joins: dict[str, str]) -> list[Voice]:
@@ -182,7 +214,7 @@ class Membership:
         reference = fields_of(Placement)[REFERENCED[population.name]]
         placed = list(holders)
         settled = all(holder.closed(self.max_age) for holder in placed)
-        for scope in self.scopes:
+        for scope in self.distinct:
             if self.estate.selectors(scope.system, scope.scene, population.name):
                 continue
             column = identifier(scope.column)
@@ -193,19 +225,19 @@ class Membership:
                 union.append(
                     f"SELECT members.{column} AS member, {agreed(speaking, reference)} AS reference "
                     f"FROM {holder.table} AS roster "
-                    f"JOIN {self.table(holder)} AS members ON members.id = roster.id {' '.join(joins.values())} "
+                    f"JOIN {self.placed(holder)} AS members ON members.id = roster.id {' '.join(joins.values())} "
                     f"WHERE coalesce(members.{column}, 1) = 1"
                 )
             if not union:
                 continue
             connection.execute(f"CREATE OR REPLACE TEMP TABLE referred AS {' UNION ALL '.join(union)}")
             connection.execute(
-                f"UPDATE {self.table(population)} SET {column} = ("
+                f"UPDATE {self.placed(population)} SET {column} = ("
                 "SELECT CASE WHEN bool_or(referred.member = 1 AND referred.reference = roster.asset) THEN 1 "
                 f"WHEN NOT {str(settled).lower()} THEN NULL "
                 "WHEN bool_or(referred.reference IS NULL OR (referred.member IS NULL "
                 "AND referred.reference = roster.asset)) THEN NULL ELSE 0 END "
-                f"FROM {population.table} AS roster, referred WHERE roster.id = {self.table(population)}.id)"
+                f"FROM {population.table} AS roster, referred WHERE roster.id = {self.placed(population)}.id)"
             )
 
     def unplaced(self, population: Population) -> Iterator[tuple[str, str, GapWhy, int, str]]:
@@ -237,11 +269,12 @@ class Membership:
             return {}
         parts = ", ".join(
             f"count(*) FILTER ({identifier(scope.column)} = 1), count(*) FILTER ({identifier(scope.column)} IS NULL)"
-            for scope in self.scopes
+            for scope in self.distinct
         )
-        row = self.evidence.connection.execute(f"SELECT {parts} FROM {self.table(population)}").fetchone()
-        values = [0] * (2 * len(self.scopes)) if row is None else [int(value) for value in row]
-        return {scope: (values[2 * i], values[2 * i + 1]) for i, scope in enumerate(self.scopes)}
+        row = self.evidence.connection.execute(f"SELECT {parts} FROM {self.placed(population)}").fetchone()
+        values = [0] * (2 * len(self.distinct)) if row is None else [int(value) for value in row]
+        found = {scope: (values[2 * i], values[2 * i + 1]) for i, scope in enumerate(self.distinct)}
+        return {scope: found[self.alike[scope]] for scope in self.scopes}
 
     def of(
         self, population: Population, assets: Iterable[str] | None = None
@@ -283,7 +316,7 @@ class Membership:
 
     def unassigned(self, population: Population, examples: int = 10) -> tuple[int, list[str]]:
         """How many assets no scope claims, and the first of them."""
-        nowhere = " AND ".join(f"{identifier(scope.column)} = 0" for scope in self.scopes) or "true"
+        nowhere = " AND ".join(f"{identifier(scope.column)} = 0" for scope in self.distinct) or "true"
         connection = self.evidence.connection
         row = connection.execute(f"SELECT count(*) FROM {self.table(population)} WHERE {nowhere}").fetchone()
         rows = connection.execute(

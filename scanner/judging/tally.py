@@ -37,7 +37,7 @@ def count(judged: Judged, membership: Membership) -> Counts:
     scopes; the three counts of a use are summed in one integer. An asset whose membership is unknown counts as unknown
     unless the check does not apply to it.
     """
-    scopes = membership.scopes
+    scopes = membership.distinct
     if not scopes or not judged.uses:
         return Counts({})
     connection = judged.population.evidence.connection
@@ -65,8 +65,9 @@ def count(judged: Judged, membership: Membership) -> Counts:
             else:
                 total[2] += passed + failed + unknown
     closed = {use.id: judged.population.closed(use.max_age) for use in judged.uses}
+    told = {key: Tally(passed, failed, unknown, closed[key[0]]) for key, (passed, failed, unknown) in sums.items()}
     return Counts(
-        {key: Tally(passed, failed, unknown, closed[key[0]]) for key, (passed, failed, unknown) in sums.items()}
+        {(use.id, scope): told[use.id, membership.alike[scope]] for use in judged.uses for scope in membership.scopes}
     )
 
 
@@ -76,7 +77,7 @@ def _words(scopes: Sequence[Scope]) -> int:
 
 def _counted_sql(judged: Judged, membership: Membership) -> str:
     """SQL of one row per combination of memberships: ``marks_N``, two bits a scope, and ``packed_N`` for each use."""
-    scopes = membership.scopes
+    scopes = membership.distinct
     marks = ", ".join(
         " + ".join(
             f"CAST(coalesce(members.{identifier(scope.column)}, {UNSETTLED}) AS BIGINT) * {4**place}"
@@ -94,7 +95,7 @@ def _counted_sql(judged: Judged, membership: Membership) -> str:
     grouped = ", ".join(f"marks_{number}" for number in range(_words(scopes)))
     return (
         f"SELECT {marks}, {packed} FROM {judged.table} AS findings "
-        f"JOIN {membership.table(judged.population)} AS members USING (id) GROUP BY {grouped}, id >> {BITS - 1}"
+        f"JOIN {membership.placed(judged.population)} AS members USING (id) GROUP BY {grouped}, id >> {BITS - 1}"
     )
 
 

@@ -48,8 +48,8 @@ def unknown_membership_is_none(patch: Patch) -> None:
 
     def count(judged: Any, membership: Any) -> Any:
         connection = judged.population.evidence.connection
-        table = membership.table(judged.population)
-        for scope in membership.scopes:
+        table = membership.placed(judged.population)
+        for scope in membership.distinct:
             connection.execute(f'UPDATE {table} SET "{scope.column}" = coalesce("{scope.column}", 0)')
         return real(judged, membership)
 
