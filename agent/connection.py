@@ -50,7 +50,7 @@ class Connection:
     """A connection for one cycle; made with the first request, closed at the end of the ``with`` block.
 
     ``now`` gives seconds since 1970 as far as this host knows the server's clock. After a request, ``server_time``
-    holds the server's own, if it said it, and ``clock`` what is odd about this host's.
+    holds the server's own, if it said it.
     """
 
     def __init__(self, way: Way, now: Callable[[], float] = time.time) -> None:
@@ -58,7 +58,6 @@ class Connection:
         self._now = now
         self._connection: http.client.HTTPSConnection | None = None
         self.server_time: float | None = None
-        self.clock = ""
 
     def __enter__(self) -> Connection:
         return self
@@ -130,10 +129,6 @@ class Connection:
             if self.server_time is None or not _within(certificate, self.server_time):
                 span = f"{certificate.get('notBefore')} to {certificate.get('notAfter')}"
                 raise Unreached(f"the server's certificate holds from {span}, by its own clock too; have it renewed")
-            days = (self.server_time - self._now()) / 86400
-            self.clock = (
-                f"this host's clock is {abs(days):.1f} days {'behind' if days > 0 else 'ahead of'} the server's"
-            )
         return connection
 
     def _cut(self) -> None:

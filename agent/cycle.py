@@ -174,7 +174,10 @@ class Cycle:
         return found
 
     def _speak(self, identity: Identity, connection: Connection) -> None:
-        early = self._enroller.renewing(identity) or due(identity, self.standing(), utc(self._now()))
+        standing = self.standing()
+        # Before the first answer the server's time is not known, and this host's own may be wrong by weeks.
+        timely = bool(standing.accepted_at) or standing.renew
+        early = self._enroller.renewing(identity) or (timely and due(identity, standing, utc(self._now())))
         if early:
             identity = self._renew(identity, connection)
         spoken = 0

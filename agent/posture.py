@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import psutil
 
@@ -17,6 +18,12 @@ from agent.probes import PROBES, observe
 from agent.section import DENIED, ERROR, SEEN, Missing, Probe, Section, moment
 from agent.settings import USER_NAMES
 from agent.spool import Posture
+
+LONGEST_TEXT = 16_384
+LONGEST_KEY = 512
+MOST_DETAIL = 2_000
+GREATEST = 2**53 - 1
+"""Bounds of what a server takes in a section: characters, and the greatest number that every JSON reader holds."""
 
 OFF = "switched off by agent.toml"
 AGENT = "agent"
@@ -36,7 +43,7 @@ def look(
 ) -> list[Section]:
     """Every section as it would be sent, in order, that of the agent itself last; never raises."""
     found = [
-        _shortened(_without_names(observe(probe, host), switched_off))
+        _sendable(_without_names(observe(probe, host), switched_off))
         if probe.name not in switched_off
         else Section(probe.name, probe.schema_version, DENIED, OFF, moment(host.now()))
         for probe in probes
@@ -99,9 +106,29 @@ def _without_names(section: Section, switched_off: frozenset[str]) -> Section:
     return section
 
 
-def _shortened(section: Section) -> Section:
+def _sendable(section: Section) -> Section:
+    """The section, or one that says why it cannot be told: a server refuses the whole report for one odd value."""
+    missing = {name: replace(why, detail=why.detail[:MOST_DETAIL]) for name, why in section.missing.items()}
+    section = replace(section, missing=missing)
     size = len(wire.section_bytes(section.to_dict()))
-    if size <= wire.MAX_SECTION:
+    odd = _odd(section.values)
+    if size > wire.MAX_SECTION:
+        odd = f"it has {size} bytes, and at most {wire.MAX_SECTION} are sent"
+    if not odd:
         return section
-    detail = f"the section has {size} bytes, and at most {wire.MAX_SECTION} are sent"
+    detail = f"the section cannot be told: {odd}"
     return Section(section.name, section.schema_version, ERROR, detail, section.observed_at)
+
+
+def _odd(value: Any) -> str:
+    """What of a value a server would not take; empty where it takes all."""
+    if isinstance(value, str):
+        return f"a text has {len(value)} characters" if len(value) > LONGEST_TEXT else ""
+    if isinstance(value, int):
+        return "a number is too great" if abs(value) > GREATEST else ""
+    if isinstance(value, Mapping):
+        long = [f"a key has {len(key)} characters" for key in value if len(key) > LONGEST_KEY]
+        return next(filter(None, (*long, *map(_odd, value.values()))), "")
+    if isinstance(value, (list, tuple)):
+        return next(filter(None, map(_odd, value)), "")
+    return ""

@@ -87,14 +87,23 @@ def test_names_of_people_can_be_kept_back_and_that_is_no_empty_list() -> None:
     assert all(f'"{name}"' not in whole for name in with_names.values["names"] if name != "root")
 
 
-def test_a_section_that_is_too_large_becomes_one_that_could_not_be_told() -> None:
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (["x" * 1000] * 200, "bytes"),
+        (["x" * 20_000], "a text has 20000 characters"),
+        ({"a": [2**60]}, "a number is too great"),
+        ({"k" * 600: 1}, "a key has 600 characters"),
+    ],
+)
+def test_a_section_that_no_server_takes_becomes_one_that_could_not_be_told(value: Any, said: str) -> None:
     def much(host: Host) -> Seen:
-        return Seen({"text": ["x" * 1000] * 200})
+        return Seen({"much": value})
 
-    sections = look(DEBIAN_LAPTOP, NOTHING, probes=(Probe("much", 1, (), much),))
-    assert sections[0].status == "error"
-    assert "bytes" in sections[0].detail
-    assert len(wire.section_bytes(sections[0].to_dict())) < 1000
+    (section, _) = look(DEBIAN_LAPTOP, NOTHING, probes=(Probe("much", 1, (), much),))
+    assert section.status == "error"
+    assert said in section.detail
+    assert len(wire.section_bytes(section.to_dict())) < 1000
 
 
 def test_the_root_stays_when_nothing_changed() -> None:

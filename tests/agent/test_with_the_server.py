@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,6 +94,27 @@ def test_after_45_days_asleep_it_recovers_alone(running: Running, tmp_path: Path
     assert one.attempts.last_error == ""
     assert before is not None and after is not None and before.key_id != after.key_id
     assert one.standing().seq == 2
+
+
+class Odd:
+    """A recorded host whose name is what a server does not take."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(DEBIAN_LAPTOP, name)
+
+    def host_name(self) -> str:
+        return "<script>\u202e\udcff" + "x" * 20_000
+
+
+def test_what_the_server_would_not_take_of_one_section_costs_that_section_alone(
+    running: Running, tmp_path: Path
+) -> None:
+    enrolled(running, tmp_path / "state")
+    odd = Outside(Odd(), KeysHere(), Connection, running.clock, lambda: 0.0)  # type: ignore[arg-type]
+    one = Cycle(StateFolder(tmp_path / "state"), Settings(), odd)
+    one.collect()
+    assert one.tell(), one.attempts.last_error
+    assert running.counted("SELECT count(*) FROM agent_section WHERE until IS NULL") == len(one.standing().index)
 
 
 def test_the_commands_as_they_are_typed(running: Running, tmp_path: Path) -> None:
