@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from scanner.errors import ConfigurationError, Problem, UsageError
+from scanner.fleet.database import Unavailable
 from scanner.fleet.settings import is_address
 from scanner.sealed.disk import make_private, place_private, write_private
 
@@ -71,10 +72,10 @@ class Issuing:
         self.chain = _pem(certificate) + _pem(root)
 
     def issue(self, key: ec.EllipticCurvePublicKey, agent: str, domain: str, now: datetime) -> Issued:
-        """A certificate over an agent's key; raises UsageError where this authority itself has expired."""
+        """A certificate over an agent's key; raises Unavailable where this authority itself has expired."""
         end = min(now + LEAF_LIFE, self.certificate.not_valid_after_utc)
         if end <= now:
-            raise UsageError("the issuing authority has expired; make the next with: ztgrade fleet rekey --issuing")
+            raise Unavailable("the issuing authority has expired; make the next with: ztgrade fleet rekey --issuing")
         name = f"spiffe://{domain}/agent/{agent}"
         certificate = (
             _builder(agent, key, self.certificate.subject, now - BACKDATED, end)
@@ -161,15 +162,15 @@ def make_issuing(folder: Path, root_folder: Path, now: datetime) -> Issuing:
     return Issuing(certificate, key, root)
 
 
-def load_issuing(folder: Path) -> list[Issuing]:
-    """Every issuing authority of a fleet folder, oldest first; the last one issues. Raises ConfigurationError."""
+def load_issuing(folder: Path) -> Issuing:
+    """The newest issuing authority of a fleet folder; keys of earlier ones are not needed. ConfigurationError."""
     root = _load(folder / ROOT_FILE)
     places = sorted((folder / ISSUING_FOLDER).glob("*.pem"))
     if not places:
         raise _wrong(
             folder / ISSUING_FOLDER, "there is no issuing authority", "make one with: ztgrade fleet rekey --issuing"
         )
-    return [Issuing(_load(place), _load_key(place.with_suffix(".key")), root) for place in places]
+    return Issuing(_load(places[-1]), _load_key(places[-1].with_suffix(".key")), root)
 
 
 def requested(pem: str) -> Requested:

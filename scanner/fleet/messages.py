@@ -12,7 +12,7 @@ import msgspec
 
 from agent import wire
 
-Text = Annotated[str, msgspec.Meta(max_length=256)]
+Nonce = Annotated[str, msgspec.Meta(max_length=256, pattern=r"^[\x21-\x7e]*$")]
 Plain = Annotated[str, msgspec.Meta(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Hex = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 AgentId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")]
@@ -64,7 +64,7 @@ class Beat(Message):
     agent: AgentId
     seq: Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
     boot_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]*$")]
-    nonce: Text
+    nonce: Nonce
     root: Hex
     prev_root: Hex
     ts: Moment
@@ -95,7 +95,7 @@ class Enrolment(Message):
     v: Literal[1]
     token: Annotated[str, msgspec.Meta(min_length=16, max_length=128)]
     csr: Pem
-    nonce: Text
+    nonce: Nonce
     host: Attributes
 
 
@@ -106,7 +106,7 @@ class Renewal(Message):
     agent: AgentId
     csr: Pem
     ts: Moment
-    nonce: Text
+    nonce: Nonce
 
 
 class BadMessage(Exception):

@@ -45,7 +45,7 @@ def set_up(database: Database, now: int) -> None:
 
 def note_issuing(folder: Path, now: int) -> None:
     """Set down the newest issuing authority in the log of issuance."""
-    newest = load_issuing(folder)[-1]
+    newest = load_issuing(folder)
     database = open_database(folder, load_settings(folder))
     with database.transaction():
         says = {"serial": f"{newest.certificate.serial_number:x}", "key": newest.key_id}

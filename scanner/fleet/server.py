@@ -24,6 +24,7 @@ from scanner.fleet.keyring import Keyring
 from scanner.fleet.messages import BadMessage, Beat, Enrolment, Renewal, Report, decoded, offered
 from scanner.fleet.metrics import Metrics
 from scanner.fleet.settings import Settings
+from scanner.fleet.tokens import within
 from scanner.fleet.writer import Busy, Errand, Writer
 
 KINDS: dict[str, tuple[str, type[Beat]]] = {
@@ -179,6 +180,9 @@ class Application:
         return JSONResponse({"status": "ok" if healthy else "store"}, 200 if healthy else 503)
 
     async def _show_metrics(self, request: Request) -> Response:
+        address = request.client.host if request.client else ""
+        if not within(address, self._parts.settings.metrics_networks):
+            return Response(status_code=404)
         waiting = {f"ztgrade_fleet_waiting_{lane}": float(n) for lane, n in self._parts.writer.waiting.items()}
         gauges = waiting | {"ztgrade_fleet_commits": float(self._parts.writer.commits)} | self._parts.gauges()
         return Response(self.metrics.text(gauges), media_type="text/plain; version=0.0.4")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import logging
 import signal
 import socket
 import ssl
@@ -18,7 +19,7 @@ import uvicorn
 from cryptography import x509
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from scanner.errors import EngineError, StoreError, UsageError
+from scanner.errors import EngineError, StoreError, UsageError, ZtgradeError
 from scanner.fleet.authority import ROOT_FILE, Issuing, load_issuing
 from scanner.fleet.chain import Nonces
 from scanner.fleet.database import Database
@@ -32,7 +33,7 @@ from scanner.sealed.disk import place_private
 
 HEAD_BYTES = 32 << 10
 """Request line and headers at most."""
-SERVER_PEM, SERVER_KEY = "server.pem", "server.key"
+SERVER_PEM = "server.pem"
 BACKLOG = 2048
 LOOKS_S = 600
 """Between two looks at whether certificates have changed or must be renewed."""
@@ -98,13 +99,14 @@ class Certificates:
 
     def newest(self) -> Issuing:
         """The authority that issues now."""
-        return self._issuing[-1]
+        return self._issuing
 
     @property
     def files(self) -> tuple[Path, Path]:
-        """Chain and key of the server, PEM."""
+        """Chain and key of the server, PEM; its own lie in one file, so that they are always of one another."""
         given = self._settings.server_certificate, self._settings.server_key
-        return (Path(given[0]), Path(given[1])) if given[0] else (self._folder / SERVER_PEM, self._folder / SERVER_KEY)
+        own = self._folder / SERVER_PEM
+        return (Path(given[0]), Path(given[1])) if given[0] else (own, own)
 
     def look(self) -> None:
         """Take what is new: an authority after a rotation, a certificate of the server before the old one ends."""
@@ -112,8 +114,7 @@ class Certificates:
         now = datetime.fromtimestamp(self._clock(), UTC)
         if not self._settings.server_certificate and self._worn(now):
             chain, key = self.newest().serve([self._settings.host], now)
-            place_private(self.files[1], key.encode())
-            place_private(self.files[0], chain.encode())
+            place_private(self.files[0], (chain + key).encode())
         self.context.load_cert_chain(*self.files)
 
     def gauges(self) -> dict[str, float]:
@@ -234,7 +235,10 @@ class FleetServer:
         started(server.servers[0].sockets[0].getsockname()[:2])
         while True:
             await asyncio.sleep(LOOKS_S)
-            self.certificates.look()
+            try:
+                self.certificates.look()
+            except (ZtgradeError, OSError, ValueError) as error:  # the certificates in use go on; look again later
+                logging.getLogger(__name__).warning("certificates: %s", error)
 
     def _on_death(self) -> None:
         self._failed = True

@@ -37,6 +37,8 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
     server_certificate: str = ""
     server_key: str = ""
     """PEM files in place of the certificate that the server makes for itself."""
+    metrics_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    """From where /metrics may be read."""
     per_minute: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 60
     """Messages that one agent may send in a minute."""
     queue: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 4096
@@ -82,6 +84,11 @@ def load_settings(folder: Path) -> Settings:
         )
     if found.database.startswith(POSTGRESQL) and (urlsplit(found.database).password or "password" in found.database):
         raise wrong("database holds a password", "put it into the password file of libpq (~/.pgpass, PGPASSFILE)")
+    try:
+        for network in found.metrics_networks:
+            ipaddress.ip_network(network)
+    except ValueError as error:
+        raise wrong(f"metrics_networks: {error}", "write networks like 10.1.0.0/16") from error
     if not found.host:
         raise wrong("url names no host", "write https://NAME:PORT")
     return found

@@ -38,7 +38,7 @@ class Token:
 
     def allows(self, address: str, hostname: str) -> bool:
         """Whether a host may use it from where it comes and as what it calls itself."""
-        near = not self.networks or _within(address, self.networks)
+        near = not self.networks or within(address, self.networks)
         named = not self.names or any(fnmatch.fnmatchcase(hostname.lower(), glob.lower()) for glob in self.names)
         return near and named
 
@@ -125,9 +125,11 @@ def _token(row: Row) -> Token:
     )
 
 
-def _within(address: str, networks: Sequence[str]) -> bool:
+def within(address: str, networks: Sequence[str]) -> bool:
+    """Whether an address lies in one of the networks; what is no address lies in none."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
         return False
+    found = getattr(found, "ipv4_mapped", None) or found
     return any(found in ipaddress.ip_network(network) for network in networks)

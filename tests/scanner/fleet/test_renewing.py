@@ -13,7 +13,7 @@ from cryptography import x509
 from agent import wire
 from scanner.fleet import operations
 from scanner.fleet.authority import make_issuing
-from tests.scanner.fleet.lab import Running, enrolled, make_fleet, new_key
+from tests.scanner.fleet.lab import Pretended, Running, enrolled, make_fleet, new_key
 
 
 @pytest.fixture
@@ -143,3 +143,16 @@ def test_the_server_renews_its_own_certificate_while_it_runs(asleep: Running) ->
 
     assert (asleep.folder / "server.pem").read_bytes() != before
     assert asleep.get("/healthz") == (200, json.dumps({"status": "ok"}, separators=(",", ":")))
+
+
+def test_an_expired_issuing_authority_stops_enrolment_and_nothing_else(asleep: Running) -> None:
+    agent = enrolled(asleep)
+    asleep.clock.pass_days(340)
+    key = new_key()
+    with asleep.database() as database:
+        database.run("UPDATE agent SET not_after = not_after + ?", (400 * 86_400_000,))
+    asleep.clock.pass_days(30)
+
+    assert Pretended(asleep).enrol().word == "store"
+    assert agent.renew(agent.renewal(key), key).word == "store"
+    assert agent.send(wire.BEAT, agent.beat()).status == 200
