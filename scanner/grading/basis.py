@@ -11,6 +11,7 @@ import duckdb
 
 from scanner.guideline.nouns import Baseline, Item, Requirement
 from scanner.institution.nouns import Approver, Estate, Selector
+from scanner.institution.register_chain import CHAIN
 from scanner.institution.register_entry import entry_payload
 from scanner.institution.registers import Registers
 from scanner.judging.evidence import Evidence, identifier, quoted
@@ -19,9 +20,6 @@ from scanner.judging.scope import PLACED_BY, REFERENCED
 from scanner.model import Target
 from scanner.result import Basis, RuleBasis, SystemBasis, TargetBasis
 from scanner.sealed.canonical import canonical_json, sha256_hex
-
-CHAIN = "chain.jsonl"
-"""Name of the file of the registers whose last line binds all before it."""
 
 LONGEST_SHOWN = 80
 """Characters of a parameter that are kept as they are; of longer ones the digest."""

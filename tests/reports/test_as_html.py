@@ -473,9 +473,7 @@ def test_changes_beyond_the_limit_are_counted_not_dropped_in_silence() -> None:
     sample = dossier()
     assert sample.assessment.changes is not None
     (row,) = [row for row in sample.assessment.changes.inputs if row.cause == "rule"]
-    many = [
-        msgspec.structs.replace(row, subject=f"1-2/rule-{index}") for index in range(as_html.CHANGE_LIMIT + 7)
-    ]
+    many = [msgspec.structs.replace(row, subject=f"1-2/rule-{index}") for index in range(as_html.CHANGE_LIMIT + 7)]
     changes = msgspec.structs.replace(sample.assessment.changes, inputs=many)
     changed = msgspec.structs.replace(sample.assessment, changes=changes)
 

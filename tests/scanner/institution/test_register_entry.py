@@ -198,3 +198,13 @@ def test_a_drill_without_evidence_or_yet_to_come_is_refused(old: str, new: str, 
     assert read(DRILL).occurred_at == datetime(2026, 9, 30, tzinfo=UTC)
     lines = told(DRILL.replace(old, new))
     assert any(line.startswith(problem) for line in lines), lines
+
+
+def test_a_scope_statement_may_name_what_left_the_estate_and_nothing_else_may() -> None:
+    stated = (
+        '[[scope_statement]]\nid = "SC-001"\nitem = "1-1"\npopulation = "User"\nsystem = "gone"\n'
+        'scenes = ["cloud_access"]\nowner = "wang"\napprover = "chang"\nstatement = "It was switched off."\n'
+        "made_at = 2026-10-01\nexpires_at = 2027-10-01\n"
+    )
+    assert read(stated).covers("gone", Scene.CLOUD_ACCESS)
+    assert any("gone" in problem for problem in told(PLAN.replace('"core"', '"gone"')))
