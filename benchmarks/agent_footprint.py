@@ -121,7 +121,7 @@ def _measure(fleet: Path, state: Path, port: int, cycles: int) -> None:
         print(f"  processor per cycle: {own:.0f} ms resident, {others:.0f} ms key process and commands of probes")
         print(f"  share of one core at an interval of 300 s: {(own + others) / 3000:.4f} %")
     _tell("ztagent once", [*ztagent, "once", "--now", "--state", state], b"")
-    (key,) = (state / "keys").iterdir()
+    (key,) = (state / "keys").glob("*.pem")
     _tell("key process, one signature", [*keys, "sign", key], b"x" * 300)
 
 
