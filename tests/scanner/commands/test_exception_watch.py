@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -35,7 +36,7 @@ def _supply(institution: Institution, **factors: str) -> None:
     institution.supply([part for name, mfa in factors.items() for part in (user(name), sign_in(name, mfa=mfa))])
 
 
-def _alarms(assessment: dict[str, Any]) -> list[tuple[str, int | None, int | None]]:
+def _alarms(assessment: Mapping[str, Any]) -> list[tuple[str, int | None, int | None]]:
     return [(row["word"], row["before"], row["now"]) for row in assessment["alarms"] if row["word"] != "expiring"]
 
 
