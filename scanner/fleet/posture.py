@@ -42,20 +42,20 @@ class Posture:
         if report.root == agent.link.root:
             self._seen_again(sent.sections)
             return []
-        current, waiting = self._current(), self._waiting()
+        current = self._current()
         wanted = {name: bytes.fromhex(digest) for name, digest in report.index.items()}
         given = {section.name: section for section in sent.sections}
         new = [section for section in sent.sections if current.get(section.name) != section.digest]
         self._keep_bodies(new)
-        lack = [
-            name
-            for name, digest in wanted.items()
-            if current.get(name) != digest and name not in given and waiting.get(name) != digest
-        ]
+        lack = [name for name, digest in wanted.items() if current.get(name) != digest and name not in given]
+        waiting = self._waiting() if lack else {}
+        lack = [name for name in lack if waiting.get(name) != wanted[name]]
         if lack:
             self._let_wait(new)
         else:
             self._replace(current, wanted, given)
+            if waiting:
+                self._database.run("DELETE FROM offered WHERE agent = ?", (agent.number,))
             agent.link.root = report.root
         if new or not lack:
             self._keep_envelope(report, sent)
@@ -101,7 +101,6 @@ class Posture:
             [(number, name, wanted[name], looked[name], self._now) for name in begun],
         )
         self._seen_again([section for section in given.values() if section.name not in begun])
-        database.run("DELETE FROM offered WHERE agent = ?", (number,))
 
     def _seen_again(self, sections: list[Offered]) -> None:
         if sections:
