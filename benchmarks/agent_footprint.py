@@ -108,7 +108,8 @@ def _measure(fleet: Path, state: Path, port: int, cycles: int) -> None:
     paths = [str(ROOT), sysconfig.get_paths()["purelib"]]
     ztagent = [sys.executable, "-I", "-S", "-c", COMMAND.format(paths=paths, module="agent.cli")]
     keys = [sys.executable, "-I", "-S", "-c", COMMAND.format(paths=paths, module="agent.keys")]
-    subprocess.run([*ztagent, "enroll", "--token-file", "-", "--state", state], input=token.encode(), check=True)
+    enrol = [*ztagent, "enroll", "--token-file", "-", "--state", state]
+    subprocess.run(enrol, input=token.encode(), capture_output=True, check=True)
     for flags in (["-I", "-S"], ["-I"]):
         code = AGENT.format(paths=paths, folder=str(state), cycles=cycles)
         done = subprocess.run([sys.executable, *flags, "-c", code], capture_output=True, text=True, check=True)

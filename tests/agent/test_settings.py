@@ -13,17 +13,18 @@ SECTIONS = frozenset({"boot", "listeners"})
 def test_everything_can_be_set() -> None:
     found = parse(
         b'server = "https://fleet.example:8443/"\nproxy = "http://u:p@proxy:3128"\nca_file = "/etc/ca.pem"\n'
-        b'shortest_interval = 120\nlongest_interval = 600\nswitched_off = ["user_names", "boot"]\n',
+        b'client_certificate = true\nshortest_interval = 120\nlongest_interval = 600\nswitched_off = ["user_names", "boot"]\n',
         "agent.toml",
         SECTIONS,
     )
     assert found == Settings(
-        "https://fleet.example:8443",
-        "http://u:p@proxy:3128",
-        "/etc/ca.pem",
-        120,
-        600,
-        frozenset({"user_names", "boot"}),
+        server="https://fleet.example:8443",
+        proxy="http://u:p@proxy:3128",
+        ca_file="/etc/ca.pem",
+        client_certificate=True,
+        shortest_interval=120,
+        longest_interval=600,
+        switched_off=frozenset({"user_names", "boot"}),
     )
 
 
@@ -39,6 +40,7 @@ def test_everything_can_be_set() -> None:
         ("proxy = 'https://x'", "proxy must be http://"),
         ("ca_file = 'ca.pem'", "ca_file must be an absolute path"),
         ("shortest_interval = 1", "shortest_interval must be whole seconds from 60 to 86400"),
+        ("client_certificate = 1", "client_certificate must be true or false"),
         ("longest_interval = true", "longest_interval must be whole seconds"),
         ("shortest_interval = 600\nlongest_interval = 300", "shortest_interval is greater"),
         ("switched_off = 'boot'", "switched_off must be a list"),
