@@ -219,6 +219,7 @@ class FleetServer:
             ws="none",
             lifespan="off",
             access_log=False,
+            proxy_headers=False,  # an address is what the connection says; anybody can write a header
             log_level="warning",
             server_header=False,
             backlog=BACKLOG,

@@ -75,6 +75,12 @@ def test_a_token_is_for_its_networks_and_names(fleet: Running, limits: dict[str,
     assert Pretended(fleet, "web-7").enrol(fleet.token(**limits)).word == expected
 
 
+def test_a_header_makes_nobody_come_from_elsewhere(fleet: Running) -> None:
+    body = Pretended(fleet).enrolment(fleet.token(networks=["10.0.0.0/8"]))
+
+    assert fleet.post(wire.ENROL, body, {"X-Forwarded-For": "10.1.2.3"}).word == "token_elsewhere"
+
+
 def test_a_wrong_network_of_a_token_is_told(fleet: Running) -> None:
     with pytest.raises(UsageError, match="is no network"):
         fleet.token(networks=["10.0.0.1/8"])
