@@ -182,6 +182,56 @@ class MachineAccount(Fact, frozen=True, kw_only=True):
     local_password_due: Annotated[Instant | None, internal("When that password is to be renewed.")] = None
 
 
+class EndpointAgent(Fact, frozen=True, kw_only=True):
+    """The agent that reports the state of the device, as those who receive its reports know it."""
+
+    kind: ClassVar[str] = "device"
+
+    state: Annotated[
+        Literal["pending", "active", "evicted", "banned"] | None,
+        internal("Whether it waits for approval, reports, was removed, or was shut out for ever."),
+    ] = None
+    clone_suspected: Annotated[
+        bool | None, internal("Two hosts speak with its key; which of them tells the truth is not known.")
+    ] = None
+    identity_collision: Annotated[
+        bool | None, internal("Another agent gives the same hardware as its own, and nobody has told them apart.")
+    ] = None
+    silent: Annotated[bool | None, internal("It was not heard for longer than two of its intervals.")] = None
+    last_heard: Annotated[Instant | None, internal("When it was last heard, by the clock of the receiver.")] = None
+    ever_reported: Annotated[bool | None, internal("False means that it enrolled and never told its state.")] = None
+    enrolled_at: Annotated[Instant | None, internal("When it got its identity.")] = None
+    clock_behind_seconds: Annotated[
+        int | None, internal("By how much its clock was behind the receiver's; negative where it was ahead.")
+    ] = None
+    version: Annotated[str | None, internal("Version that it gives itself.")] = None
+
+
+class OpenAdvisory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One published flaw of a package in the version that is installed."""
+
+    id: Annotated[str | None, internal("Its name in the feed, such as CVE-2026-1234.")] = None
+    package: Annotated[str | None, internal("Package that has it.")] = None
+    installed: Annotated[str | None, internal("Version that is installed.")] = None
+    severity: Annotated[
+        Literal["critical", "high", "medium", "low"] | None, internal("How grave the feed calls it.")
+    ] = None
+    published: Annotated[Instant | None, internal("When it became known, as the earliest feed says.")] = None
+    repairable: Annotated[bool | None, internal("A version that repairs it is published.")] = None
+
+
+class Advisories(Fact, frozen=True, kw_only=True):
+    """Published flaws of the software that is installed, by feeds that speak of the device's own system."""
+
+    kind: ClassVar[str] = "device"
+
+    unrepaired: Annotated[
+        list[OpenAdvisory] | None, internal("Flaws of installed versions; empty means none that the feeds know.")
+    ] = None
+    feeds: Annotated[list[str] | None, internal("Feeds that were looked in.")] = None
+    feed_at: Annotated[Instant | None, internal("Until when the oldest of them knows of flaws.")] = None
+
+
 class DeviceAccess(Fact, frozen=True, kw_only=True):
     """How the device gets at resources and what that depends on."""
 
