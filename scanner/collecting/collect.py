@@ -13,7 +13,7 @@ from scanner import registry
 from scanner.collecting.access import Restraint, TargetAccess
 from scanner.collecting.pacing import CredentialLedger, Halted, Pace, Slots, Stop
 from scanner.collecting.progress import Progress, ReadState, Silent, Summary
-from scanner.collecting.reading import Ending, Reading
+from scanner.collecting.reading import Ending, Reading, meet
 from scanner.collecting.redaction import Redactor
 from scanner.collecting.selection import chosen_targets, ledger_names, origin_of
 from scanner.errors import LoginRefused, ReadError, StoreError
@@ -52,6 +52,7 @@ def collect(
     wanted = chosen_targets(estate, targets)
     for target in wanted:
         registry.find("collector", target.collector, collectors)
+    meet(registry.facts().values())
     told = progress if progress is not None else Silent()
     restraint = Restraint(
         clock=clock,

@@ -122,6 +122,18 @@ def test_a_healthy_target_is_sealed_complete_without_gaps(house: House) -> None:
     assert house.summary("a").state is ReadState.READ
 
 
+def test_every_form_of_fact_is_met_before_any_target_is_read(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+
+    def read(access: Access) -> Iterator[Record]:
+        order.append("read")
+        yield from healthy(access)
+
+    monkeypatch.setattr("scanner.collecting.collect.meet", lambda forms: order.append("met" if User in forms else ""))
+    house.collect({"a": read})
+    assert order == ["met", "read"]
+
+
 @pytest.mark.parametrize(
     ("error", "why", "detail"),
     [
