@@ -1,8 +1,8 @@
-"""The agent's private key, in a process of its own that lives for one task: make, request, sign, read, anchor.
+"""The agent's private key, in a process of its own that lives for one task: make, request, sign, read, anchor, verify.
 
 Only this module imports ``cryptography``, so that the resident agent stays small and never holds the key. What is
 secret never stands in its arguments: keys lie in files, everything else comes by standard input and leaves by standard
-output.
+output. It works with cryptography from 38 on, which is what Debian 12 has.
 """
 
 from __future__ import annotations
@@ -11,13 +11,19 @@ import base64
 import hashlib
 import json
 import os
+import re
 import stat
 import sys
 from collections.abc import Sequence
-from typing import Any
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.x509 import Certificate
 
 _SCALAR = bytes.fromhex("0201010420")
 """Before the 32 bytes of a P-256 key in ECPrivateKey (RFC 5915), with which PKCS #8 holds it too. Finding them there
@@ -38,6 +44,8 @@ def main(argv: Sequence[str]) -> int:
                 result = json.dumps(read(path, json.loads(sys.stdin.buffer.read()))).encode()
             case ["anchor", pin]:
                 result = anchor(pin, sys.stdin.buffer.read())
+            case ["verify", path]:
+                result = verify(path, json.loads(sys.stdin.buffer.read()))
             case _:
                 raise ValueError("unknown task")
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -86,35 +94,72 @@ def read(path: str, given: dict[str, Any]) -> dict[str, str]:
     from cryptography.exceptions import InvalidSignature
 
     certificate = x509.load_pem_x509_certificate(given["certificate"].encode())
-    issuers = x509.load_pem_x509_certificates(given["chain"].encode()) if given["chain"] else []
     public = certificate.public_key()
     if not isinstance(public, ec.EllipticCurvePublicKey) or _identifier(public) != _identifier(
         _load(path).public_key()
     ):
         raise ValueError("the certificate is for another key")
-    for issuer in issuers:
+    for issuer in _certificates(given["chain"].encode()):
         if issuer.subject == certificate.issuer:
+            authority, digest = issuer.public_key(), certificate.signature_hash_algorithm
+            if not isinstance(authority, ec.EllipticCurvePublicKey) or digest is None:
+                raise ValueError("the certificate's issuer has no key on an elliptic curve")
             try:
-                certificate.verify_directly_issued_by(issuer)
+                authority.verify(certificate.signature, certificate.tbs_certificate_bytes, ec.ECDSA(digest))
             except InvalidSignature:
                 raise ValueError("the certificate does not bear the signature of its issuer") from None
-            return {
-                "not_before": certificate.not_valid_before_utc.isoformat(),
-                "not_after": certificate.not_valid_after_utc.isoformat(),
-            }
+            return {name: _moment(certificate, name) for name in ("not_before", "not_after")}
     raise ValueError("the chain does not hold the certificate's issuer")
 
 
 def anchor(pin: str, chain: bytes) -> bytes:
     """That certificate of a chain whose public key has the digest ``pin``, PEM; ValueError where none has."""
-    from cryptography import x509
     from cryptography.hazmat.primitives import serialization
 
-    for one in x509.load_pem_x509_certificates(chain):
+    for one in _certificates(chain):
         key = one.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         if hashlib.sha256(key).hexdigest() == pin:
             return one.public_bytes(serialization.Encoding.PEM)
     raise ValueError("no certificate that the server presents has the authority's key that the token names")
+
+
+def verify(path: str, given: dict[str, str]) -> bytes:
+    """The identifier of the public key (PEM; Ed25519 or P-256) if ``signature`` is by it over ``message``, both base64;
+    ValueError where it is not."""
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    message, signature = (base64.b64decode(given[name], validate=True) for name in ("message", "signature"))
+    with open(path, "rb") as stream:
+        pem = stream.read(10_000)
+    try:
+        public = serialization.load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError(f"{path} holds no public key in PEM") from None
+    try:
+        if isinstance(public, Ed25519PublicKey):
+            public.verify(signature, message)
+        elif isinstance(public, ec.EllipticCurvePublicKey) and isinstance(public.curve, ec.SECP256R1):
+            public.verify(signature, message, ec.ECDSA(hashes.SHA256()))
+        else:
+            raise ValueError(f"{path} holds a key that is neither Ed25519 nor P-256")
+    except InvalidSignature:
+        raise ValueError(f"the signature is not by the key in {path}") from None
+    return _identifier(public).encode()
+
+
+def _certificates(pem: bytes) -> list[Certificate]:
+    from cryptography import x509
+
+    found = re.findall(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", pem, re.DOTALL)
+    return [x509.load_pem_x509_certificate(one) for one in found]
+
+
+def _moment(certificate: Certificate, name: str) -> str:
+    valid = name.replace("not", "not_valid")
+    aware = getattr(certificate, f"{valid}_utc", None)  # from cryptography 42 on
+    return str((aware or getattr(certificate, valid).replace(tzinfo=UTC)).isoformat())
 
 
 def _load(path: str) -> ec.EllipticCurvePrivateKey:
@@ -130,7 +175,7 @@ def _load(path: str) -> ec.EllipticCurvePrivateKey:
     return ec.derive_private_key(int.from_bytes(after[:32], "big"), ec.SECP256R1())
 
 
-def _identifier(public: ec.EllipticCurvePublicKey) -> str:
+def _identifier(public: ec.EllipticCurvePublicKey | Ed25519PublicKey) -> str:
     from cryptography.hazmat.primitives import serialization
 
     der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)

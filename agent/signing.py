@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -75,6 +76,12 @@ class KeyProcess:
     def anchor(self, pin: str, chain: str) -> str:
         """See `Keys`."""
         return _ask("anchor", pin, given=chain.encode()).decode()
+
+
+def verified(path: Path, message: bytes, signature: bytes) -> str:
+    """Identifier of the public key in a file (PEM) if the signature is by it; raises Misconfigured where it is not."""
+    given = {"message": base64.b64encode(message).decode(), "signature": base64.b64encode(signature).decode()}
+    return _ask("verify", str(path), given=json.dumps(given).encode()).decode()
 
 
 def _ask(*task: str, given: bytes) -> bytes:

@@ -14,10 +14,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent import keys
 from agent.errors import Misconfigured
-from agent.signing import KeyProcess
+from agent.signing import KeyProcess, verified
 from tests.agent.fleet_double import Authority, spki_digest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -147,3 +148,24 @@ def test_secrets_never_stand_in_arguments(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(seen) == 2
     assert all(text not in word and "what is signed" not in word for argv in seen for word in argv)
     assert hashlib.sha256(path.read_bytes()).hexdigest() not in str(seen)
+
+
+def public_pem(key: ec.EllipticCurvePrivateKey | Ed25519PrivateKey) -> bytes:
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return key.public_key().public_bytes(serialization.Encoding.PEM, form)
+
+
+def test_a_signature_is_verified_by_either_kind_of_key_and_by_no_other(tmp_path: Path) -> None:
+    elliptic, edwards = ec.generate_private_key(P256), Ed25519PrivateKey.generate()
+    (tmp_path / "ec").write_bytes(public_pem(elliptic))
+    (tmp_path / "ed").write_bytes(public_pem(edwards))
+    by_elliptic = elliptic.sign(b"told", ec.ECDSA(hashes.SHA256()))
+    assert verified(tmp_path / "ec", b"told", by_elliptic) == spki_digest(elliptic.public_key())
+    assert len(verified(tmp_path / "ed", b"told", edwards.sign(b"told"))) == 64
+    with pytest.raises(Misconfigured, match="not by the key"):
+        verified(tmp_path / "ec", b"other", by_elliptic)
+    with pytest.raises(Misconfigured, match="not by the key"):
+        verified(tmp_path / "ed", b"told", by_elliptic)
+    (tmp_path / "none").write_bytes(b"no key")
+    with pytest.raises(Misconfigured, match="no public key in PEM"):
+        verified(tmp_path / "none", b"told", by_elliptic)
