@@ -9,6 +9,8 @@ from datetime import datetime
 SHORTEST = 60
 LONGEST = 24 * 3600
 """Bounds of the interval that a server may set, in seconds."""
+LEAST = 5
+"""To which the host's own administrator may lower the first of them; no server can."""
 
 FIRST_BACKOFF = 5.0
 LAST_BACKOFF = 1800.0

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from agent.errors import Misconfigured
-from agent.schedule import LONGEST, SHORTEST
+from agent.schedule import LEAST, LONGEST, SHORTEST
 
 FILE = "agent.toml"
 USER_NAMES = "user_names"
@@ -102,8 +102,8 @@ def _checked(name: str, key: str, value: Any, sections: frozenset[str]) -> Any:
             return value
         case "switched_off":
             return _names(name, key, value, sections | {USER_NAMES})
-    if type(value) is not int or not SHORTEST <= value <= LONGEST:
-        raise Misconfigured(f"{name}: {key} must be whole seconds from {SHORTEST} to {LONGEST}, not {value!r}")
+    if type(value) is not int or not LEAST <= value <= LONGEST:
+        raise Misconfigured(f"{name}: {key} must be whole seconds from {LEAST} to {LONGEST}, not {value!r}")
     return value
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from agent import wire
 from agent.disk import private_folder, read_json, remove, write_json, write_whole
-from agent.schedule import LONGEST, SHORTEST
+from agent.schedule import LEAST, LONGEST
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Standing:
     accepted_at: str = ""
 
     def __post_init__(self) -> None:
-        if not SHORTEST <= self.interval <= LONGEST or self.seq < 0:
+        if not LEAST <= self.interval <= LONGEST or self.seq < 0:
             raise ValueError("standing.json holds an interval or a number that no agent writes")
 
 

@@ -40,7 +40,7 @@ def test_everything_can_be_set() -> None:
         ("server = 5", "server must be a text"),
         ("proxy = 'https://x'", "proxy must be http://"),
         ("ca_file = 'ca.pem'", "ca_file must be an absolute path"),
-        ("shortest_interval = 1", "shortest_interval must be whole seconds from 60 to 86400"),
+        ("shortest_interval = 1", "shortest_interval must be whole seconds from 5 to 86400"),
         ("client_certificate = 1", "client_certificate must be true or false"),
         ("longest_interval = true", "longest_interval must be whole seconds"),
         ("shortest_interval = 600\nlongest_interval = 300", "shortest_interval is greater"),
