@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO ?= demo-out
 LAB_OUT ?= lab-out
 
-.PHONY: help demo test lab lab-deps lint lock clean
+.PHONY: help demo test lab lab-deps lint lock agent-zipapp agent-deb clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*##/\1 -/p' $(MAKEFILE_LIST)
@@ -49,6 +49,12 @@ lock: $(VENV)/.dev  ## renew the locked dependencies, with hashes
 		--extra lock -o requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
 		--extra dev -o requirements-dev.lock pyproject.toml
+
+agent-zipapp:  ## the agent as one file, dist/ztagent.pyz; the same bytes each time
+	$(PYTHON) -m agent.packaging zipapp
+
+agent-deb:  ## the agent as a Debian package in dist/; the same bytes each time
+	$(PYTHON) -m agent.packaging deb
 
 clean:  ## remove the environment and what the demo and the lab wrote
 	rm -rf $(VENV) $(DEMO) $(LAB_OUT)

@@ -13,6 +13,7 @@ MAY_SKIP = {
     "mounting is not allowed here": "some kernels and containers let nobody mount one",
     "no PostgreSQL: make lab-deps installs it, as root": "SQLite, the default, is tried everywhere",
     "no ssh-keygen: make lab-deps installs it, as root": "as root in CI its absence fails the run",
+    "no dpkg: it comes with Debian": "the package is for Debian; elsewhere the zipapp is tried",
     "systemd-analyze is not installed": "it comes with systemd, which a bare Debian has not",
 }
 """Reasons for which a test may be skipped, and why that is no loss elsewhere."""
