@@ -22,6 +22,7 @@ from tests.agent.recorded import CONTAINER, DEBIAN_LAPTOP, NOT_ROOT, RecordedHos
 from tests.collectors.ad import forest
 from tests.collectors.ad.forest import RecordedPort
 from tests.collectors.aws import recorded as aws
+from tests.collectors.fleet_store import NOW_MS, Written, fleet_target, laptop
 from tests.collectors.stage import census, import_target, key_pair, ndjson, read, statement, user
 
 Setting = Callable[[Path], tuple[Collector, Target]]
@@ -78,6 +79,20 @@ def _domain(port: RecordedPort | None = None, content: bytes | None = None) -> S
     return build
 
 
+def _fleet(*agents: dict[str, Any], content: bytes | None = None, absent: bool = False) -> Setting:
+    def build(folder: Path) -> tuple[Collector, Target]:
+        if content is not None:
+            (folder / "fleet.db").write_bytes(content)
+        elif not absent and not (folder / "fleet.db").exists():
+            store = Written(folder)
+            for agent in agents:
+                store.add(**agent)
+            store.close()
+        return registry.collectors()["endpoint"], fleet_target(folder)
+
+    return build
+
+
 SETTINGS: dict[str, dict[str, Setting]] = {
     "ad": {
         "happy": _domain(forest.small()),
@@ -93,6 +108,15 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "broken": _cloud(dict.fromkeys(aws.account(), b"\xff{")),
         "absent": _cloud({}),
         "undated": _cloud(aws.account(), captured_at="yesterday"),
+    },
+    "endpoint": {
+        "happy": _fleet({"sections": laptop()}, {"sections": laptop(), "status": "evicted"}),
+        "denied": _fleet({"sections": observe_all(NOT_ROOT)}),
+        "suspected": _fleet({"sections": laptop(), "clone": NOW_MS}, {"sections": laptop()}),
+        "mute": _fleet({}),
+        "empty": _fleet(),
+        "broken": _fleet(content=b"\xff{"),
+        "absent": _fleet(absent=True),
     },
     "local": {
         "happy": _here(DEBIAN_LAPTOP),
