@@ -14,6 +14,7 @@ from scanner.commands.session import (
     estate_option,
     installed,
     json_option,
+    moment,
     open_estate,
     open_store,
     quiet_option,
@@ -55,7 +56,14 @@ def collect(estate_path: Path, store_path: Path, targets: tuple[str, ...], quiet
     estate = open_estate(estate_path)
     progress = watch(quiet)
     with open_store(store_path, create=True) as store:
-        sealed = run(estate, store, collectors=installed().collectors, targets=targets or None, progress=progress)
+        sealed = run(
+            estate,
+            store,
+            collectors=installed().collectors,
+            targets=targets or None,
+            clock=lambda: moment(None),
+            progress=progress,
+        )
     if as_json:
         say_json({"schema_version": 1, "collections": [collection.ref() for collection in sealed]})
     for collection in () if as_json else sealed:

@@ -29,6 +29,9 @@ from scanner.sealed.archive import read_result, reopen
 from scanner.sealed.disk import write_whole
 from scanner.sealed.seal import verify
 
+SHOWN_ASSETS = 5
+"""How many assets of one outcome ``why`` shows of a requirement."""
+
 
 def graded_again(path: Path) -> Graded:
     """A sealed assessment with its evidence laid out again; raises UsageError if it does not come out the same."""
@@ -356,15 +359,22 @@ def _say_assets(
     say(f"  judged by {use.id}")
     population = graded.judged[use.over].population
     told = told_gaps(graded, use)
-    rows = (
-        seen(graded, use, asset=asset)
-        if asset is not None
-        else [row for outcome in (Outcome.FAIL, Outcome.UNKNOWN) for row in seen(graded, use, outcome=outcome, limit=5)]
-    )
+    rows: list[Shown] = []
+    more = False
+    outcomes: tuple[Outcome | None, ...] = (None,) if asset is not None else (Outcome.FAIL, Outcome.UNKNOWN)
+    for outcome in outcomes:
+        limit = None if asset is not None or system is not None else SHOWN_ASSETS + 1
+        matching = seen(graded, use, outcome=outcome, asset=asset, limit=limit)
+        if system is not None:
+            places = graded.membership.of(population, [row.asset for row in matching])
+            matching = [
+                row
+                for row in matching
+                if any(scope.system == system and member is not False for scope, member in places[row.asset])
+            ]
+        more |= asset is None and len(matching) > SHOWN_ASSETS
+        rows += matching if asset is not None else matching[:SHOWN_ASSETS]
     for row in rows:
-        places = graded.membership.of(population, [row.asset])[row.asset]
-        if system is not None and not any(s.system == system and member is not False for s, member in places):
-            continue
         whys = told.why(row)
         reason = f" ({', '.join(whys)})" if whys else ""
         said = sentence(graded.inputs.baseline, requirement, row).in_language(language)
@@ -378,3 +388,5 @@ def _say_assets(
             if asset is not None:
                 for found in graded.evidence.raw_rows(file, row.asset):
                     say(f"      {json.dumps(_plain(found), ensure_ascii=False)}")
+    if more:
+        say(f"  more than {SHOWN_ASSETS} of a kind; ztgrade findings latest --check {use.id} prints all")

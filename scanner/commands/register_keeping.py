@@ -51,6 +51,18 @@ def title_of(kind: EntryKind) -> str:
     return {EntryKind.ADOPTION: "adoption plan"}.get(kind, kind.value.replace("_", " "))
 
 
+def signing(kind: EntryKind, entry_id: str, estate: Estate, baseline: Baseline) -> str:
+    """The command with which its approver goes on, by the key that stands in the estate."""
+    held = {each.id: each for each in open_registers(estate, baseline).entries}
+    approver = estate.approvers.get(held[entry_id].approver)
+    if approver is None:
+        known = f"{held[entry_id].approver} is no approver of {estate.path.name}: add [approvers.NAME] with a key; then"
+        return f"{known} ztgrade {word_of(kind)} approve {entry_id}"
+    if approver.ssh_key:
+        return f"next, for a key of SSH: ztgrade {word_of(kind)} payload {entry_id} --output {entry_id}.json"
+    return f"its approver signs it with: ztgrade {word_of(kind)} approve {entry_id} --key KEY.pem"
+
+
 def known_names(estate: Estate, baseline: Baseline) -> tuple[frozenset[str], dict[str, tuple[Scene, ...]]]:
     """Addresses of requirements and scenes of systems that entries may name."""
     addresses = frozenset(requirement.address for requirement in baseline.requirements())
@@ -193,7 +205,7 @@ def _approve(kind: EntryKind) -> click.Command:
         else:
             assert signature is not None
             place = desk.take_ssh(entry_id, signature, moment(None))
-        click.echo(f"wrote {place}", err=True)
+        click.echo(f"wrote {place}; how it counts: ztgrade {word_of(kind)} show {entry_id}", err=True)
 
     return approve
 
@@ -223,9 +235,7 @@ def _revoke(kind: EntryKind) -> click.Command:
         name = own_id or f"RE-{entry_id}"
         fields = {"id": name, "revokes": entry_id, "reason": reason, "owner": owner, "approver": approver}
         (path,) = enter([(EntryKind.REVOCATION, {**fields, "made_at": None})], estate, baseline)
-        click.echo(
-            f"wrote {name} to {path}; its approver signs it with: ztgrade {word_of(kind)} approve {name}", err=True
-        )
+        click.echo(f"wrote {name} to {path}; {signing(kind, name, estate, baseline)}", err=True)
 
     return revoke
 

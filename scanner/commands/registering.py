@@ -11,7 +11,7 @@ import click
 
 from scanner import registry
 from scanner.commands.exception_watch import noted
-from scanner.commands.register_keeping import enter, keeping, known_names, title_of, word_of
+from scanner.commands.register_keeping import enter, keeping, known_names, signing, title_of, word_of
 from scanner.commands.session import (
     as_of_option,
     baseline_option,
@@ -141,7 +141,7 @@ def _add(kind: EntryKind) -> click.Command:
             named = (fields["requirement"], fields["system"], fields["scenes"] or (), fields["assets"])
             fields |= noted(*named, estate, baseline, store)
         (path,) = enter([(kind, fields)], estate, baseline)
-        click.echo(f"wrote {entry_id} to {path}; its approver signs it with: ztgrade {word_of(kind)} approve", err=True)
+        click.echo(f"wrote {entry_id} to {path}; {signing(kind, entry_id, estate, baseline)}", err=True)
 
     for option in (*_COMMON, *_address(kind), *_end(kind), *_OWN[kind]):
         add = option(add)

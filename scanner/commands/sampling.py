@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from scanner.commands.register_keeping import enter, word_of
+from scanner.commands.register_keeping import enter, signing
 from scanner.commands.session import (
     baseline_option,
     estate_option,
@@ -213,8 +213,7 @@ def read_(paper: Path, record_path: Path | None, estate_path: Path, baseline_id:
     fields["sample"] = held.fields()
     (path, *_) = enter([(kind, fields)], estate, baseline)
     say(statement)
-    signed = f"ztgrade {word_of(kind)} approve"
-    click.echo(f"wrote {given['entry_id']} to {path}; its approver signs it with: {signed}", err=True)
+    click.echo(f"wrote {given['entry_id']} to {path}; {signing(kind, given['entry_id'], estate, baseline)}", err=True)
     if not shown(held, bound):
         click.echo("the sample does not prove what was needed: signed as it is, the requirement stays unmet", err=True)
 
