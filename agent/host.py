@@ -18,6 +18,7 @@ import psutil
 LARGEST_FILE = 16 * 1024 * 1024
 PIECE = 64 * 1024
 LARGEST_OUTPUT = 16 * 1024 * 1024
+LARGEST_ANSWER = 4096
 PATIENCE = 5
 """Seconds that one command may take."""
 _SYSTEMS = {"linux": "linux", "win32": "windows", "darwin": "macos"}
@@ -98,6 +99,12 @@ class Host(Protocol):
 
     def registry(self, key: str, name: str) -> Any:
         """A value below HKEY_LOCAL_MACHINE; FileNotFoundError where there is none."""
+
+    def subkeys(self, key: str) -> list[str]:
+        """Sorted names of the keys below one below HKEY_LOCAL_MACHINE; FileNotFoundError where there is none."""
+
+    def talk(self, device: str, message: bytes) -> bytes:
+        """The answer of a device file to one message, at most 4096 bytes."""
 
     def host_name(self) -> str:
         """Name that the host gives itself."""
@@ -238,6 +245,24 @@ class ThisHost:
 
         with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, key, 0, winreg.KEY_READ | winreg.KEY_WOW64_64KEY) as handle:
             return winreg.QueryValueEx(handle, name)[0]
+
+    def subkeys(self, key: str) -> list[str]:
+        """See `Host`."""
+        if sys.platform != "win32":
+            raise FileNotFoundError("only Windows has a registry")
+        import winreg
+
+        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, key, 0, winreg.KEY_READ | winreg.KEY_WOW64_64KEY) as handle:
+            return sorted(winreg.EnumKey(handle, place) for place in range(winreg.QueryInfoKey(handle)[0]))
+
+    def talk(self, device: str, message: bytes) -> bytes:
+        """See `Host`."""
+        stream = os.open(device, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+        try:
+            os.write(stream, message)
+            return os.read(stream, LARGEST_ANSWER)
+        finally:
+            os.close(stream)
 
     def host_name(self) -> str:
         """See `Host`."""

@@ -31,12 +31,14 @@ class Products:
     version: str
     protection: tuple[Product, ...]
     shippers: tuple[Product, ...]
+    management: tuple[Product, ...]
 
 
 def known_products(system: str) -> Products:
     """Products that can run on ``linux``, ``windows`` or ``macos``."""
     table = tomllib.loads((pkgutil.get_data("agent", "products.toml") or b"").decode("utf-8"))
-    return Products(table["version"], _of(table["protection"], system), _of(table["shipper"], system))
+    protection, shippers, management = (_of(table[kind], system) for kind in ("protection", "shipper", "management"))
+    return Products(table["version"], protection, shippers, management)
 
 
 def running_names(host: Host) -> frozenset[str]:

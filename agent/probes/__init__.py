@@ -12,9 +12,15 @@ from agent.probes import (
     host_identity,
     listeners,
     log_forwarding,
+    management,
     operating_system,
+    password_policy,
     patching,
+    removable_storage,
+    session_lock,
+    software,
     time_sync,
+    vpn,
 )
 from agent.section import DENIED, ERROR, SEEN, CannotLook, Probe, Section, moment, refuse_odd_values
 
@@ -27,9 +33,15 @@ PROBES: tuple[Probe, ...] = (
     endpoint_protection.PROBE,
     boot.PROBE,
     administrators.PROBE,
+    management.PROBE,
+    password_policy.PROBE,
+    session_lock.PROBE,
+    removable_storage.PROBE,
     listeners.PROBE,
+    vpn.PROBE,
     time_sync.PROBE,
     log_forwarding.PROBE,
+    software.PROBE,
 )
 
 

@@ -1,12 +1,21 @@
-"""Who this host is: its machine identifier, names, addresses and form."""
+"""Who this host is: its machine identifier, names, addresses, form, and attributes of its hardware.
+
+The attributes (``serial``, ``smbios_uuid``, ``tpm_ek_sha256``) help people to recognise a host and never name it:
+copies of virtual machines share them. The Windows and macOS branches were never run on Windows or macOS; they follow
+the documents that the tests name.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from typing import Any
 
+from agent import tpm
 from agent.confinement import container
 from agent.host import Host
-from agent.section import DENIED, UNSUPPORTED, Missing, NotSupported, Probe, Seen
+from agent.powershell import answers, question
+from agent.section import DENIED, UNSUPPORTED, CannotLook, Missing, NotSupported, Probe, Seen
 
 _CHASSIS = {
     **dict.fromkeys((8, 9, 10, 14, 30, 31, 32), "laptop"),
@@ -20,33 +29,40 @@ _MACHINE_INFO = {"laptop": "laptop", "convertible": "laptop", "tablet": "laptop"
     "handset": "mobile",
 }
 """Words of CHASSIS= in machine-info(5)."""
+_ATTRIBUTES = ("category", "serial", "smbios_uuid", "tpm_ek_sha256")
+_NO_UUIDS = {"03000200-0400-0500-0006-000700080009", "00020003-0004-0005-0006-000700080009"}
+"""Left in by makers of boards who set none."""
+HARDWARE = question(
+    "[pscustomobject]@{Uuid=(Get-CimInstance Win32_ComputerSystemProduct).UUID;"
+    "Serial=(Get-CimInstance Win32_BIOS).SerialNumber;"
+    "Forms=@((Get-CimInstance Win32_SystemEnclosure).ChassisTypes);"
+    "Endorsement=(Get-TpmEndorsementKeyInfo -HashAlgorithm Sha256 -ErrorAction SilentlyContinue).PublicKeyHash}"
+)
 _NO_SERIAL = {"", "none", "not specified", "default string", "to be filled by o.e.m.", "system serial number", "0"}
 _WINDOWS = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 
 
 def look(host: Host) -> Seen:
-    """``machine_id``, ``host_name``, ``addresses``, ``category``, ``serial``; NotSupported on unknown systems."""
+    """``machine_id``, ``host_name``, ``addresses``, and `_ATTRIBUTES`; NotSupported on unknown systems."""
     missing: dict[str, Missing] = {}
     match host.system:
         case "linux":
-            machine, category, serial = _linux(host, missing)
+            machine, attributes = _linux(host, missing)
         case "windows":
-            machine, category, serial = _windows(host, missing)
+            machine, attributes = _windows(host, missing)
         case "macos":
-            machine, category, serial = _macos(host, missing)
+            machine, attributes = _macos(host, missing)
         case other:
             raise NotSupported(f"the agent knows no machine identifier on {other}")
     values = {
         "machine_id": machine,
         "host_name": host.host_name(),
         "addresses": host.addresses(),
-        "category": category,
-        "serial": serial,
     }
-    return Seen(values, missing)
+    return Seen(values | dict(zip(_ATTRIBUTES, attributes, strict=True)), missing)
 
 
-def _linux(host: Host, missing: dict[str, Missing]) -> tuple[str | None, str | None, str | None]:
+def _linux(host: Host, missing: dict[str, Missing]) -> tuple[str | None, Iterable[str | None]]:
     machine = None
     try:
         text = host.read_file("/etc/machine-id").decode("ascii", "replace").strip().lower()
@@ -58,10 +74,13 @@ def _linux(host: Host, missing: dict[str, Missing]) -> tuple[str | None, str | N
         missing["machine_id"] = Missing(UNSUPPORTED, "there is no /etc/machine-id")
     sign = container(host)
     if sign:
-        for name in ("category", "serial"):
+        for name in _ATTRIBUTES:
             missing[name] = Missing(UNSUPPORTED, f"in a container ({sign}), the machine below cannot be seen")
-        return machine, None, None
-    return machine, _form(host, missing), _serial(host, missing)
+        return machine, [None] * len(_ATTRIBUTES)
+    serial = _firmware(host, "serial", "product_serial", missing)
+    uuid = _firmware(host, "smbios_uuid", "product_uuid", missing)
+    key = _endorsement_key(host, missing)
+    return machine, (_form(host, missing), _stated("serial", serial, missing), _uuid(uuid, missing), key)
 
 
 def _form(host: Host, missing: dict[str, Missing]) -> str | None:
@@ -83,36 +102,80 @@ def _form(host: Host, missing: dict[str, Missing]) -> str | None:
     return _CHASSIS.get(chassis)
 
 
-def _serial(host: Host, missing: dict[str, Missing]) -> str | None:
+def _firmware(host: Host, name: str, file: str, missing: dict[str, Missing]) -> str | None:
+    """What a file of the firmware's table says, empty where there is none; None where it may not be read."""
     try:
-        serial = host.read_file("/sys/class/dmi/id/product_serial").decode("utf-8", "replace").strip()
+        return host.read_file(f"/sys/class/dmi/id/{file}").decode("utf-8", "replace").strip()
     except PermissionError:
-        missing["serial"] = Missing(DENIED, "only root may read the serial number")
+        missing[name] = Missing(DENIED, f"only root may read {file}")
         return None
     except FileNotFoundError:
-        serial = ""
-    if serial.lower() in _NO_SERIAL:
-        missing["serial"] = Missing(UNSUPPORTED, "the firmware states no serial number")
+        return ""
+
+
+def _stated(name: str, serial: str | None, missing: dict[str, Missing]) -> str | None:
+    if serial is not None and serial.lower() in _NO_SERIAL:
+        missing[name] = Missing(UNSUPPORTED, "the firmware states no serial number")
         return None
     return serial
 
 
-def _windows(host: Host, missing: dict[str, Missing]) -> tuple[str | None, str | None, str | None]:
+def _uuid(text: str | None, missing: dict[str, Missing]) -> str | None:
+    if text is None:
+        return None
+    uuid = text.lower()
+    real = re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", uuid) and len(set(uuid) - {"-"}) > 1
+    if not real or uuid in _NO_UUIDS:
+        missing["smbios_uuid"] = Missing(UNSUPPORTED, "the firmware states no UUID of this one machine")
+        return None
+    return uuid
+
+
+def _endorsement_key(host: Host, missing: dict[str, Missing]) -> str | None:
+    try:
+        digest = tpm.endorsement_key_digest(host)
+        why = Missing(UNSUPPORTED, "the TPM holds no certificate of its maker")
+    except PermissionError:
+        digest, why = None, Missing(DENIED, f"only root may ask {tpm.DEVICE}")
+    except FileNotFoundError:
+        digest, why = None, Missing(UNSUPPORTED, f"there is no {tpm.DEVICE}, which a TPM 2.0 has")
+    except (OSError, ValueError) as error:
+        digest, why = None, Missing(UNSUPPORTED, f"the TPM did not answer: {error}"[:200])
+    if digest is None:
+        missing["tpm_ek_sha256"] = why
+    return digest
+
+
+def _windows(host: Host, missing: dict[str, Missing]) -> tuple[str | None, Iterable[str | None]]:
     machine = str(host.registry(r"SOFTWARE\Microsoft\Cryptography", "MachineGuid")).lower()
-    category = None
-    if str(host.registry(_WINDOWS, "InstallationType")).startswith("Server"):
-        category = "server"
-    else:
-        missing["category"] = Missing(UNSUPPORTED, "the registry does not tell a laptop from a desktop")
-    missing["serial"] = Missing(UNSUPPORTED, "not read on Windows")
-    return machine, category, None
+    try:
+        told: dict[str, Any] = next(iter(answers(host, HARDWARE, "its hardware")), {})
+    except (OSError, CannotLook) as error:
+        told = {}
+        for name in ("serial", "smbios_uuid", "tpm_ek_sha256"):
+            missing[name] = Missing(UNSUPPORTED, f"Windows did not answer: {error}"[:200])
+    forms = {_CHASSIS[form] for form in told.get("Forms") or () if form in _CHASSIS}
+    category = "server" if str(host.registry(_WINDOWS, "InstallationType")).startswith("Server") else None
+    category = category or (forms.pop() if len(forms) == 1 else None)
+    if category is None:
+        missing["category"] = Missing(UNSUPPORTED, "the firmware states no form that tells a laptop from a desktop")
+    if not told:
+        return machine, (category, None, None, None)
+    key = str(told.get("Endorsement") or "").lower()
+    if not re.fullmatch("[0-9a-f]{64}", key):
+        detail = "Windows does not tell the endorsement key of a TPM"
+        missing["tpm_ek_sha256"] = Missing(UNSUPPORTED if host.privileged() else DENIED, detail)
+        key = ""
+    serial = _stated("serial", str(told.get("Serial") or "").strip(), missing)
+    return machine, (category, serial, _uuid(str(told.get("Uuid") or ""), missing), key or None)
 
 
-def _macos(host: Host, missing: dict[str, Missing]) -> tuple[str | None, str | None, str | None]:
+def _macos(host: Host, missing: dict[str, Missing]) -> tuple[str | None, Iterable[str | None]]:
     tree = host.run(["/usr/sbin/ioreg", "-rd1", "-c", "IOPlatformExpertDevice"]).output
     found = dict(re.findall(r'"(IOPlatformUUID|IOPlatformSerialNumber)" = "([^"]+)"', tree))
-    if "IOPlatformUUID" not in found:
-        missing["machine_id"] = Missing(UNSUPPORTED, "ioreg shows no IOPlatformUUID")
+    uuid = found.get("IOPlatformUUID", "").lower() or None
+    if uuid is None:
+        missing["machine_id"] = missing["smbios_uuid"] = Missing(UNSUPPORTED, "ioreg shows no IOPlatformUUID")
     model = host.run(["/usr/sbin/sysctl", "-n", "hw.model"]).output
     category = None
     if model.startswith("MacBook"):
@@ -123,7 +186,8 @@ def _macos(host: Host, missing: dict[str, Missing]) -> tuple[str | None, str | N
         missing["category"] = Missing(UNSUPPORTED, "the model name does not tell the form")
     if "IOPlatformSerialNumber" not in found:
         missing["serial"] = Missing(UNSUPPORTED, "ioreg shows no serial number")
-    return found.get("IOPlatformUUID", "").lower() or None, category, found.get("IOPlatformSerialNumber")
+    missing["tpm_ek_sha256"] = Missing(UNSUPPORTED, "a Mac has no TPM")
+    return uuid, (category, found.get("IOPlatformSerialNumber"), uuid, None)
 
 
 PROBE = Probe(
@@ -134,8 +198,11 @@ PROBE = Probe(
         "/etc/machine-info",
         "/sys/class/dmi/id/chassis_type",
         "/sys/class/dmi/id/product_serial",
+        "/sys/class/dmi/id/product_uuid",
+        f"{tpm.DEVICE}: the maker's certificate",
         "network interfaces",
         r"HKLM\SOFTWARE\Microsoft\Cryptography",
+        " ".join(HARDWARE),
         "/usr/sbin/ioreg -rd1 -c IOPlatformExpertDevice",
         "/usr/sbin/sysctl -n hw.model",
     ),

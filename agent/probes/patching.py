@@ -1,4 +1,7 @@
-"""When updates were last installed, and which security updates are known and not installed."""
+"""When updates were last installed, which security updates are known and not installed, and whether a restart is due.
+
+The Windows branch was never run on Windows; it follows the documents that the tests name.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from agent.debian import installed, repaired
 from agent.host import Host
-from agent.section import UNSUPPORTED, Missing, NotSupported, Probe, Seen, moment
+from agent.powershell import answers, question
+from agent.section import UNSUPPORTED, CannotLook, Missing, NotSupported, Probe, Seen, moment
 
 _LISTS = "/var/lib/apt/lists"
 _FRESH = timedelta(days=7)
@@ -16,14 +20,26 @@ _FRESH = timedelta(days=7)
 _LOGS = ("/var/log/dpkg.log", "/var/log/dpkg.log.1")
 _LOG_END = 2 * 1024 * 1024
 _HELPER = "/usr/lib/apt/apt-helper"
+HOTFIXES = question(
+    "Get-HotFix | Where-Object InstalledOn | Select-Object HotFixID,"
+    "@{n='On';e={$_.InstalledOn.ToString('yyyy-MM-dd',[cultureinfo]::InvariantCulture)}}"
+)
+"""The invariant culture, since that of Taiwan may count its years from 1912."""
+_WAITING = {
+    r"SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update": "RebootRequired",
+    r"SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing": "RebootPending",
+}
+"""Keys that are there only while a restart is due, and the keys in which they stand."""
 _HOOKS = ("/etc/kernel/postinst.d/update-notifier", "/etc/kernel/postinst.d/unattended-upgrades")
 """Hooks that leave /run/reboot-required behind; without one, its absence says nothing."""
 
 
 def look(host: Host) -> Seen:
-    """``ever_patched``, ``last_patched``, ``pending_security``, ``restart_pending``; hosts with dpkg and apt only."""
+    """``ever_patched``, ``last_patched``, ``pending_security``, ``restart_pending``; Windows and hosts with apt."""
+    if host.system == "windows":
+        return _windows(host)
     if host.system != "linux" or not host.exists("/var/lib/dpkg/status"):
-        raise NotSupported("updates are looked at only on hosts with dpkg")
+        raise NotSupported("updates are looked at only on Windows and on hosts with dpkg")
     missing: dict[str, Missing] = {}
     last = _last_upgrade(host)
     if last is None:
@@ -107,6 +123,34 @@ def _restart(host: Host) -> bool | None:
     return False if any(host.exists(path) for path in _HOOKS) else None
 
 
+def _windows(host: Host) -> Seen:
+    detail = "Windows tells which updates are due only after it has asked its server"
+    missing = {"pending_security": Missing(UNSUPPORTED, detail)}
+    last = None
+    try:
+        days = [str(row.get("On", "")) for row in answers(host, HOTFIXES, "its updates")]
+        dated = [day for day in days if re.fullmatch(r"\d{4}-\d{2}-\d{2}", day)]
+        if dated:
+            last = host.local_time(datetime.strptime(max(dated), "%Y-%m-%d"))  # noqa: DTZ007
+        detail = "Get-HotFix lists no update with a day"
+    except (OSError, CannotLook) as error:
+        detail = f"Windows did not answer: {error}"[:200]
+    if last is None:
+        missing["last_patched"] = missing["ever_patched"] = Missing(UNSUPPORTED, detail)
+    restart = None
+    try:
+        restart = any(name in host.subkeys(key) for key, name in _WAITING.items())
+    except FileNotFoundError as error:
+        missing["restart_pending"] = Missing(UNSUPPORTED, f"the registry lacks {error.filename}")
+    values = {
+        "ever_patched": True if last else None,
+        "last_patched": moment(last) if last else None,
+        "pending_security": None,
+        "restart_pending": restart,
+    }
+    return Seen(values, missing)
+
+
 PROBE = Probe(
     name="patching",
     schema_version=1,
@@ -116,6 +160,8 @@ PROBE = Probe(
         f"{_LISTS}/*-security_*",
         f"{_HELPER} cat-file {_LISTS}/*-security_*_Packages.*",
         "/run/reboot-required",
+        " ".join(HOTFIXES),
+        *(rf"HKLM\{key}\{name}" for key, name in _WAITING.items()),
     ),
     look=look,
 )

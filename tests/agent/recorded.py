@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import gzip
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agent.host import BoundSocket, Process, Ran
+from tests.agent import recorded_macos, recorded_windows
+from tests.agent.recorded_tpm import CERTIFICATE, tpm
 
 NOW = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 GUID = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
@@ -34,6 +36,7 @@ class RecordedHost:
     clock: int = 0x2000
     numbers: Mapping[str, str] = field(default_factory=dict)
     written: Mapping[str, datetime] = field(default_factory=dict)
+    devices: Mapping[str, Callable[[bytes], bytes]] = field(default_factory=dict)
 
     def changed(self, **changes: Any) -> RecordedHost:
         """The same host with some answers replaced; mappings are merged, and a value of None removes its key."""
@@ -116,6 +119,19 @@ class RecordedHost:
             raise FileNotFoundError(errno.ENOENT, "no such value", key)
         return self.values[key, name]
 
+    def subkeys(self, key: str) -> list[str]:
+        base = f"{key}\\"
+        found = {name[len(base) :].split("\\", 1)[0] for name, _ in self.values if name.startswith(base)}
+        if not found and not any(name == key for name, _ in self.values):
+            raise FileNotFoundError(errno.ENOENT, "no such key", key)
+        return sorted(found)
+
+    def talk(self, device: str, message: bytes) -> bytes:
+        answer = self.devices.get(self._seen(device))
+        if answer is None:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", device)
+        return answer(message)
+
     def host_name(self) -> str:
         return "ws-17"
 
@@ -175,6 +191,14 @@ SECURITY = "deb.debian.org_debian-security_dists_bookworm-security"
 HELPER = "/usr/lib/apt/apt-helper"
 INDEX = f"/var/lib/apt/lists/{SECURITY}_main_binary-amd64_Packages.lz4"
 
+DPKG_QUERY = (
+    "/usr/bin/dpkg-query",
+    "-W",
+    "-f",
+    r"${db:Status-Status}\t${Package}\t${Version}\t${source:Package}\t${Maintainer}\n",
+)
+XFRM = ("/usr/sbin/ip", "xfrm", "state", "count")
+
 DEBIAN_LAPTOP = RecordedHost(
     files={
         "/etc/machine-id": "0123456789abcdef0123456789abcdef\n",
@@ -186,6 +210,7 @@ DEBIAN_LAPTOP = RecordedHost(
         "/proc/net/if_inet6": "00000000000000000000000000000001 01 80 10 80 lo\n",
         "/sys/class/dmi/id/chassis_type": "10\n",
         "/sys/class/dmi/id/product_serial": "PF3ABCDE\n",
+        "/sys/class/dmi/id/product_uuid": "4C4C4544-0042-3510-8052-B4C04F564432\n",
         "/etc/os-release": 'NAME="Debian GNU/Linux"\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\nID=debian\n',
         "/usr/share/distro-info/debian.csv": (
             "version,codename,series,created,release,eol,eol-lts,eol-elts\n"
@@ -244,6 +269,50 @@ DEBIAN_LAPTOP = RecordedHost(
             "*.* /var/log/syslog\n"
         ),
         "/opt/CrowdStrike/falconctl": b"",
+        "/etc/sssd/sssd.conf": (
+            "[sssd]\ndomains = bank.example\nservices = nss, pam\n\n"
+            "[domain/bank.example]\nid_provider = ad\nad_domain = Bank.Example\n"
+        ),
+        "/etc/krb5.keytab": b"\x05\x02",
+        "/opt/puppetlabs/puppet/bin/puppet": b"",
+        "/etc/pam.d/passwd": "@include common-password\n",
+        "/etc/pam.d/common-password": (
+            "password requisite pam_pwquality.so retry=3\n"
+            "password required pam_pwhistory.so remember=12 use_authtok\n"
+            "password [success=1 default=ignore] pam_unix.so obscure use_authtok yescrypt\n"
+            "password requisite pam_deny.so\n"
+        ),
+        "/etc/pam.d/login": "auth optional pam_faildelay.so delay=3000000\n@include common-auth\n",
+        "/etc/pam.d/common-auth": (
+            "auth required pam_faillock.so preauth\n"
+            "auth [success=1 default=ignore] pam_unix.so nullok\n"
+            "auth [default=die] pam_faillock.so authfail\n"
+        ),
+        "/etc/security/pwquality.conf": "# minlen = 8\nminlen = 14\nminclass = 3\n",
+        "/etc/security/faillock.conf": "deny = 5\nunlock_time = 900\n",
+        "/etc/login.defs": "PASS_MAX_DAYS\t90\nPASS_MIN_DAYS\t1\n",
+        "/usr/share/wayland-sessions/gnome-wayland.desktop": "[Desktop Entry]\n",
+        "/etc/dconf/profile/user": "user-db:user\nsystem-db:local\n",
+        "/etc/dconf/db/local": b"GVariant",
+        "/etc/dconf/db/local.d/10-lock": (
+            "[org/gnome/desktop/session]\nidle-delay=uint32 600\n\n"
+            "[org/gnome/desktop/screensaver]\nlock-enabled=true\nlock-delay=uint32 30\n"
+        ),
+        "/etc/dconf/db/local.d/locks/lock": (
+            "/org/gnome/desktop/session/idle-delay\n"
+            "/org/gnome/desktop/screensaver/lock-enabled\n"
+            "/org/gnome/desktop/screensaver/lock-delay\n"
+        ),
+        "/lib/modules/6.1.0-28-amd64/modules.dep": "kernel/drivers/usb/storage/usb-storage.ko: kernel/x.ko\n",
+        "/lib/modules/6.1.0-28-amd64/modules.builtin": "kernel/fs/ext4/ext4.ko\n",
+        "/etc/modprobe.d/usb.conf": "install usb-storage /bin/false\n",
+        "/sys/class/net/lo/flags": "0x9\n",
+        "/sys/class/net/lo/type": "772\n",
+        "/sys/class/net/lo/uevent": "INTERFACE=lo\nIFINDEX=1\n",
+        "/sys/class/net/wg0/flags": "0x10091\n",
+        "/sys/class/net/wg0/type": "65534\n",
+        "/sys/class/net/wg0/uevent": "DEVTYPE=wireguard\nINTERFACE=wg0\nIFINDEX=7\n",
+        "/etc/systemd/system/multi-user.target.wants/wg-quick@wg0.service": "",
     },
     links={
         "/proc/self/ns/pid": "pid:[4026531836]",
@@ -256,18 +325,37 @@ DEBIAN_LAPTOP = RecordedHost(
     commands={
         NFT: ruleset(chain("drop")),
         (HELPER, "cat-file", INDEX): Ran(0, PACKAGES, ""),
+        DPKG_QUERY: Ran(
+            0,
+            "installed\tbash\t5.2.15-2+b7\tbash\tMatthias Klose <doko@debian.org>\n"
+            "installed\tlibssl3\t3.0.11-1~deb12u1\topenssl\tDebian OpenSSL Team <x@debian.org>\n"
+            "config-files\tnano\t7.2-1\tnano\tJordi Mallach <jordi@debian.org>\n",
+            "",
+        ),
+        XFRM: Ran(0, "\t SAD count 0\n", ""),
         ("/usr/bin/timedatectl", "show-timesync", "--property=ServerName", "--value"): Ran(
             0, "time.stdtime.gov.tw\n", ""
         ),
     },
     names=("systemd", "falcon-sensor-b", "rsyslogd", "systemd-timesyn", "sshd"),
     numbers={"/dev/dm-2": "253:2"},
+    devices={"/dev/tpmrm0": tpm({0x01C00002: CERTIFICATE})},
 )
-"""A laptop with Debian 12: LUKS below LVM, nftables, CrowdStrike Falcon, rsyslog over TLS."""
+"""A laptop with Debian 12: LUKS below LVM, nftables, CrowdStrike Falcon, rsyslog over TLS, a domain, GNOME."""
 
 NOT_ROOT = DEBIAN_LAPTOP.changed(
     root=False,
-    hidden=frozenset({"/etc/shadow", "/etc/sudoers", "/sys/class/dmi/id/product_serial", "/proc/1/environ"}),
+    hidden=frozenset(
+        {
+            "/etc/shadow",
+            "/etc/sudoers",
+            "/etc/sssd/sssd.conf",
+            "/sys/class/dmi/id/product_serial",
+            "/sys/class/dmi/id/product_uuid",
+            "/proc/1/environ",
+            "/dev/tpmrm0",
+        }
+    ),
 )
 """The same laptop, looked at by an ordinary user."""
 
@@ -294,7 +382,9 @@ WINDOWS = RecordedHost(
         (rf"{_WALL}\StandardProfile", "EnableFirewall"): 1,
         (rf"{_WALL}\PublicProfile", "EnableFirewall"): 1,
         (r"SYSTEM\CurrentControlSet\Control\SecureBoot\State", "UEFISecureBootEnabled"): 1,
-    },
+    }
+    | recorded_windows.VALUES,
+    commands=recorded_windows.COMMANDS,
     service_states={"windefend": True, "sense": True, "spooler": True},
     bound=(BoundSocket("tcp", "0.0.0.0", 445), BoundSocket("udp", "::1", 1900)),
 )
@@ -308,7 +398,8 @@ MACOS = RecordedHost(
             "<key>ProductName</key><string>macOS</string><key>ProductVersion</key><string>15.1</string>"
             "<key>ProductBuildVersion</key><string>24B83</string></dict></plist>"
         )
-    },
+    }
+    | recorded_macos.FILES,
     commands={
         ("/usr/sbin/ioreg", "-rd1", "-c", "IOPlatformExpertDevice"): Ran(
             0,
@@ -320,6 +411,7 @@ MACOS = RecordedHost(
         ("/usr/libexec/ApplicationFirewall/socketfilterfw", "--getglobalstate"): Ran(
             0, "Firewall is enabled. (State = 1)\n", ""
         ),
-    },
+    }
+    | recorded_macos.COMMANDS,
 )
 """A MacBook with FileVault."""

@@ -25,7 +25,7 @@ def test_one_section_can_be_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "--section", "boot"], DEBIAN_LAPTOP) == 0
     out = capsys.readouterr().out
     assert out.startswith("boot: seen\n  # Whether ")
-    assert out.endswith("\n  secure_boot = enabled\n  tpm = ready\n")
+    assert out.endswith("\n  secure_boot = enabled\n  tpm = ready\n  tpm_version = 2.0\n")
 
 
 def test_what_was_not_seen_says_why(capsys: pytest.CaptureFixture[str]) -> None:

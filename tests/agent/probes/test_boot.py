@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from agent.host import Ran
 from agent.probes import boot, observe
 from tests.agent.recorded import CONTAINER, DEBIAN_LAPTOP, GUID, MACOS, WINDOWS
+from tests.agent.recorded_windows import objects
 
 SECURE = f"/sys/firmware/efi/efivars/SecureBoot-{GUID}"
 SETUP = f"/sys/firmware/efi/efivars/SetupMode-{GUID}"
@@ -49,5 +51,38 @@ def test_a_tpm_of_version_1_says_whether_it_is_enabled() -> None:
 def test_other_systems_say_what_they_state_and_no_more() -> None:
     assert observe(boot.PROBE, CONTAINER).status == "unsupported"
     assert observe(boot.PROBE, MACOS).status == "unsupported"
-    windows = observe(boot.PROBE, WINDOWS)
+    windows = observe(boot.PROBE, WINDOWS.changed(commands={boot.WIN32_TPM: None}))
     assert (windows.values["secure_boot"], windows.missing["tpm"].status) == ("enabled", "unsupported")
+
+
+def test_the_version_of_a_tpm_is_told_where_it_is_stated() -> None:
+    assert observe(boot.PROBE, DEBIAN_LAPTOP).values["tpm_version"] == "2.0"
+    files = {f"{TPM}/tpm_version_major": None, f"{TPM}/device/enabled": "1\n", f"{TPM}/device/active": "1\n"}
+    assert observe(boot.PROBE, DEBIAN_LAPTOP.changed(files=files)).values["tpm_version"] == "1.2"
+    without = DEBIAN_LAPTOP.changed(files={f"{TPM}/tpm_version_major": None}, folders=("/sys/class/tpm",))
+    assert observe(boot.PROBE, without).missing["tpm_version"].detail == "no TPM states its version"
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "version"),
+    [
+        (
+            objects({"IsEnabled_InitialValue": True, "IsActivated_InitialValue": True, "SpecVersion": "1.2, 2, 3"}),
+            1,
+            "1.2",
+        ),
+        (
+            objects({"IsEnabled_InitialValue": True, "IsActivated_InitialValue": False, "SpecVersion": "2.0, 0"}),
+            0,
+            "2.0",
+        ),
+        (objects(), None, None),
+    ],
+)
+def test_windows_tells_its_tpm_to_administrators(answer: Ran, state: int | None, version: str | None) -> None:
+    """By "Win32_Tpm class" of the Windows security provider reference; its SpecVersion is a list of numbers."""
+    host = WINDOWS.changed(commands={boot.WIN32_TPM: answer})
+    values = observe(boot.PROBE, host).values
+    assert values["tpm"] == {1: "ready", 0: "disabled", None: "absent"}[state]
+    assert values["tpm_version"] == version
+    assert observe(boot.PROBE, host.changed(root=False)).missing["tpm"].status == "denied"

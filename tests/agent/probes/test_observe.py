@@ -73,5 +73,5 @@ def test_a_float_is_refused() -> None:
 
 
 def test_probes_have_names_of_their_own_and_say_what_they_read() -> None:
-    assert len({probe.name for probe in PROBES}) == len(PROBES) == 11
+    assert len({probe.name for probe in PROBES}) == len(PROBES) == 17
     assert all(probe.reads for probe in PROBES)

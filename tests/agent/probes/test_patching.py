@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from agent.host import Ran
 from agent.probes import observe, patching
-from tests.agent.recorded import DEBIAN_LAPTOP, HELPER, INDEX, SECURITY, WINDOWS
+from tests.agent.recorded import DEBIAN_LAPTOP, HELPER, INDEX, MACOS, SECURITY, WINDOWS, RecordedHost
 
 RELEASE = f"/var/lib/apt/lists/{SECURITY}_InRelease"
 
@@ -51,4 +51,24 @@ def test_a_missing_restart_note_counts_only_where_something_would_write_it() -> 
 
 
 def test_hosts_without_dpkg_are_not_judged() -> None:
-    assert observe(patching.PROBE, WINDOWS).status == "unsupported"
+    assert observe(patching.PROBE, DEBIAN_LAPTOP.changed(files={"/var/lib/dpkg/status": None})).status == "unsupported"
+    assert observe(patching.PROBE, MACOS).status == "unsupported"
+
+
+def test_windows_tells_its_last_update_and_whether_a_restart_is_due() -> None:
+    """By "Get-HotFix" of the PowerShell reference; the day is that of the host, and starts at its midnight."""
+    section = observe(patching.PROBE, WINDOWS)
+    assert (section.values["last_patched"], section.values["ever_patched"]) == ("2026-11-11T16:00:00Z", True)
+    assert section.values["restart_pending"] is False
+    assert section.missing["pending_security"].status == "unsupported"
+    due = (r"SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired", "x")
+    assert observe(patching.PROBE, WINDOWS.changed(values={due: 1})).values["restart_pending"] is True
+
+
+def test_windows_without_an_answer_has_no_day() -> None:
+    for answer in (None, Ran(1, "", "failed"), Ran(0, "", ""), TimeoutError("slow")):
+        section = observe(patching.PROBE, WINDOWS.changed(commands={patching.HOTFIXES: answer}))
+        assert section.values["last_patched"] is section.values["ever_patched"] is None
+        assert set(section.missing) == {"last_patched", "ever_patched", "pending_security"}
+    bare = observe(patching.PROBE, RecordedHost(system="windows"))
+    assert bare.missing["restart_pending"].status == "unsupported"
