@@ -15,7 +15,7 @@ import click
 import msgspec
 
 from scanner.errors import UsageError
-from scanner.fleet import journal, operations, tokens
+from scanner.fleet import journal, operations, tokens, versions
 from scanner.fleet.authority import make_issuing, pin_of
 from scanner.fleet.database import Database
 from scanner.fleet.reading import AgentSeen, FleetReader
@@ -101,7 +101,7 @@ def token(folder: Path, life: str, listed: bool, revoke: str | None, as_json: bo
 @fleet.command("list")
 @folder_option
 @click.option("--status", type=click.Choice(["pending", "active", "evicted", "banned"]), help="Only these.")
-@click.option("--odd", is_flag=True, help="Only silent, suspected or alike ones.")
+@click.option("--odd", is_flag=True, help="Only silent, suspected, alike or downgraded ones.")
 @json_option
 def list_(folder: Path, status: str | None, odd: bool, as_json: bool) -> None:
     """List agents, one a line."""
@@ -178,6 +178,18 @@ def approve(folder: Path, agent: str, reason: str) -> None:
     """Let a waiting agent in, let a suspected one go on once its copy is gone, or take two alike for two hosts."""
     with _database(folder) as database:
         click.echo(f"approved: {operations.approve(database, agent, reason, _now())}", err=True)
+
+
+@fleet.command("allow-rollback")
+@folder_option
+@click.argument("agent")
+@click.option("--to", "version", default="", metavar="VERSION", help="The oldest that it may run; what it reports now.")
+@reason_option
+def allow_rollback(folder: Path, agent: str, version: str, reason: str) -> None:
+    """Let an agent run an older version than it did, or than the fleet's least one; it keeps its identity."""
+    with _database(folder) as database:
+        allowed = versions.allow_rollback(database, agent, version, reason, _now())
+    click.echo(f"agent {agent} may run version {allowed} and newer ones", err=True)
 
 
 @fleet.command("rekey")
@@ -260,13 +272,15 @@ def _marks(agent: AgentSeen, now: int, interval_s: int) -> list[str]:
     marks = {
         "clone_suspected": agent.clone_suspected,
         "identity_collision": agent.identity_collision,
+        "downgraded": agent.downgraded,
         "silent": silent,
     }
     return [name for name, value in marks.items() if value]
 
 
 def _plain(agent: AgentSeen, now: int, interval_s: int) -> dict[str, Any]:
-    times = ("enrolled", "certificate_ends", "clone_suspected", "identity_collision", "last_seen", "confirmed")
+    times = ("enrolled", "certificate_ends", "clone_suspected", "identity_collision", "downgraded")
+    times += ("last_seen", "confirmed")
     plain: dict[str, Any] = msgspec.to_builtins(agent)
     plain |= {name: _time(plain[name]) if plain[name] else None for name in times}
     silent = agent.silent_since(now, interval_s)

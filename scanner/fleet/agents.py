@@ -17,7 +17,8 @@ GRACE_MS = 90 * 86_400_000
 _SPEAKING = """
 SELECT agent_key.key_id, agent_key.state, agent.number, agent.id, agent.status, agent.not_before, agent.not_after,
     agent.rekey, agent.clone_suspected, agent_state.seq, agent_state.epoch, agent_state.root, agent_state.boot_id,
-    agent_state.boots, agent_state.marks, agent_state.ts, agent_state.resume
+    agent_state.boots, agent_state.marks, agent_state.ts, agent_state.resume, agent.highest_version,
+    agent.version_exempt, agent.downgraded
 FROM agent_key JOIN agent ON agent.number = agent_key.agent JOIN agent_state ON agent_state.agent = agent.number
 WHERE """
 
@@ -54,6 +55,12 @@ class Speaking:
     rekey: bool
     clone_suspected: int | None
     link: Link
+    highest_version: str
+    """That it ever reported, or that the operator let it go back to."""
+    version_exempt: bool
+    """Whether the operator allowed it to be older than the fleet's least version."""
+    downgraded: int | None
+    """Since when it reports an older version than it may."""
 
     def barred(self, now: int, grace_ms: int = 0) -> Answer | None:
         """Why it may not speak, if so."""
@@ -88,8 +95,10 @@ def suspect(database: Database, agent: Speaking, now: int, *, differs: str, **se
 
 
 def _speaking(row: Row) -> Speaking:
-    key_id, state, number, name, status, begin, end, rekey, suspected, seq, epoch, root, boot, boots, marks, ts, go = (
-        row
-    )
+    key_id, state, number, name, status, begin, end, rekey, suspected = row[:9]
+    seq, epoch, root, boot, boots, marks, ts, go = row[9:17]
+    highest, exempt, downgraded = row[17:]
     link = Link(seq, epoch, root, boot, boots, bytes(marks), ts, bool(go))
-    return Speaking(key_id, state, number, name, status, begin, end, bool(rekey), suspected, link)
+    return Speaking(
+        key_id, state, number, name, status, begin, end, bool(rekey), suspected, link, highest, bool(exempt), downgraded
+    )

@@ -15,6 +15,7 @@ from scanner.fleet.database import Database
 from scanner.fleet.journal import AUDIT, note
 from scanner.fleet.messages import Beat, Offered, Report
 from scanner.fleet.posture import Posture
+from scanner.fleet.versions import weigh
 
 _KEEP = """
 UPDATE agent_state SET seq = ?, root = ?, boot_id = ?, boots = ?, marks = ?, ts = ?, resume = ?, last_seen = ?,
@@ -50,9 +51,10 @@ class Receipt(msgspec.Struct):
 class Ingest:
     """Judges and keeps messages; knows no thread and no network."""
 
-    def __init__(self, nonces: Nonces, interval: int) -> None:
+    def __init__(self, nonces: Nonces, interval: int, least_version: str = "") -> None:
         self._nonces = nonces
         self._interval = interval
+        self._least_version = least_version
 
     def take(self, database: Database, batch: Sequence[Sent], now: int) -> list[Answer]:
         """The answer to each message; inside a transaction, whose end alone makes the answers true."""
@@ -93,6 +95,8 @@ class Ingest:
         if step is not Step.NEXT:
             note(database, AUDIT, now, event=step.value, agent=agent.id, seq=beat.seq, known=link.seq)
         follow(link, beat, sent.mark, step)
+        if beat.agent_version != agent.highest_version or agent.downgraded is not None or self._least_version:
+            weigh(database, agent, beat.agent_version, self._least_version, now)
         need = posture.take(beat, sent) if isinstance(beat, Report) else posture.lacking(beat)
         confirmed = beat.root == link.root
         before = kept.get(agent.number)

@@ -21,7 +21,7 @@ _AGENTS = """
 SELECT agent.number, agent.id, agent.status, agent.key_id, agent.enrolled, agent.host, agent.address,
     agent.not_after, agent.clone_suspected, agent.identity_collision, agent.reason, agent_state.seq,
     agent_state.root, agent_state.boot_id, agent_state.last_seen, agent_state.confirmed, agent_state.skew,
-    agent_state.version
+    agent_state.version, agent.highest_version, agent.downgraded
 FROM agent JOIN agent_state ON agent_state.agent = agent.number
 """
 _SECTIONS = """
@@ -78,6 +78,10 @@ class AgentSeen:
     clock_skew_ms: int
     """By how much the agent's clock was behind the server's in its last message."""
     version: str
+    highest_version: str = ""
+    """That it ever reported, or that an operator let it go back to."""
+    downgraded: int | None = None
+    """Since when it reports an older version than it may; while it is so nothing of what it says is known."""
 
     def silent_since(self, now: int, interval_s: int) -> int | None:
         """When it was last heard, if that is longer ago than it may be."""
@@ -86,7 +90,8 @@ class AgentSeen:
     @property
     def trusted(self) -> bool:
         """Whether what is stored of it may count at all; how old it may be is for others to say."""
-        return self.status == "active" and self.clone_suspected is None and self.confirmed > 0
+        odd = self.clone_suspected is not None or self.downgraded is not None
+        return self.status == "active" and not odd and self.confirmed > 0
 
 
 class FleetReader:

@@ -17,7 +17,8 @@ CREATE TABLE IF NOT EXISTS agent (
     number {serial}, id TEXT NOT NULL UNIQUE, status TEXT NOT NULL, key_id TEXT NOT NULL, token {int} NOT NULL,
     enrolled {int} NOT NULL, host TEXT NOT NULL, address TEXT NOT NULL, issuer TEXT NOT NULL,
     not_before {int} NOT NULL, not_after {int} NOT NULL, rekey {int} NOT NULL,
-    clone_suspected {int}, identity_collision {int}, reason TEXT NOT NULL
+    clone_suspected {int}, identity_collision {int}, reason TEXT NOT NULL,
+    highest_version TEXT NOT NULL DEFAULT '', version_exempt {int} NOT NULL DEFAULT 0, downgraded {int}
 );
 
 CREATE TABLE IF NOT EXISTS agent_key (

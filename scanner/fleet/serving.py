@@ -179,7 +179,7 @@ class FleetServer:
         nonces = Nonces(secret(database))
         writer = Writer(
             database,
-            Ingest(nonces, self.settings.interval),
+            Ingest(nonces, self.settings.interval, self.settings.min_version),
             loop,
             self._clock,
             queue=self.settings.queue,

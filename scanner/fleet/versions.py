@@ -1,0 +1,66 @@
+"""Which versions of the agent are taken for what they are: never an older one than ran before, nor than the fleet's
+least one, unless an operator allowed it."""
+
+from __future__ import annotations
+
+import re
+
+from scanner.errors import UsageError
+from scanner.fleet.agents import Speaking
+from scanner.fleet.database import Database
+from scanner.fleet.journal import AUDIT, note
+from scanner.fleet.operations import known
+
+_FORM = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,3}")
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """A version as it is compared: 1.10 is newer than 1.9 and the same as 1.10.0; what is none is older than all."""
+    if not _FORM.fullmatch(version):
+        return ()
+    found = [int(part) for part in version.split(".")]
+    while found and not found[-1]:
+        found.pop()
+    return (1, *found)
+
+
+def weigh(database: Database, agent: Speaking, version: str, least: str, now: int) -> None:
+    """Set down whether an agent runs what it may, where that changed; inside a transaction."""
+    told, highest, minimum = numbers(version), numbers(agent.highest_version), numbers(least)
+    if told < highest or (told < minimum and not agent.version_exempt):
+        if agent.downgraded is None:
+            agent.downgraded = now
+            database.run("UPDATE agent SET downgraded = ? WHERE number = ?", (now, agent.number))
+            says = {"version": version, "before": agent.highest_version, "least": least}
+            note(database, AUDIT, now, event="downgraded", agent=agent.id, **says)
+        return
+    exempt = agent.version_exempt and told < minimum
+    if told > highest or agent.downgraded is not None or exempt != agent.version_exempt:
+        if agent.downgraded is not None:
+            note(database, AUDIT, now, event="version_restored", agent=agent.id, version=version)
+        agent.highest_version, agent.downgraded, agent.version_exempt = version, None, exempt
+        database.run(
+            "UPDATE agent SET highest_version = ?, downgraded = NULL, version_exempt = ? WHERE number = ?",
+            (version, int(exempt), agent.number),
+        )
+
+
+def allow_rollback(database: Database, agent: str, version: str, reason: str, now: int) -> str:
+    """Let an agent run this version, or the one that it reports where none is given, and newer ones; gives it.
+
+    Raises UnknownName, and UsageError where there is no version to allow.
+    """
+    number, *_ = known(database, agent)
+    with database.transaction():
+        reported = database.rows("SELECT version FROM agent_state WHERE agent = ?", (number,))[0][0]
+        chosen = version or str(reported)
+        if not numbers(chosen):
+            raise UsageError(f"{chosen!r} is no version; give --to like 1.2.0")
+        stands = numbers(str(reported)) >= numbers(chosen)
+        database.run(
+            "UPDATE agent SET highest_version = ?, version_exempt = 1,"
+            " downgraded = CASE WHEN ? = 1 THEN NULL ELSE downgraded END WHERE number = ?",
+            (chosen, int(stands), number),
+        )
+        note(database, AUDIT, now, event="rollback_allowed", agent=agent, version=chosen, reason=reason)
+    return chosen
