@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
+from scanner.commands.fleet_signal import signal
 from scanner.errors import UsageError
 from scanner.fleet import journal, operations, tokens, versions
 from scanner.fleet.authority import make_issuing, pin_of
@@ -37,6 +38,9 @@ _UNITS = {"m": 60, "h": 3600, "d": 86_400}
 @click.group()
 def fleet() -> None:
     """Enrol endpoint agents, take their reports, and decide about those that are not what they should be."""
+
+
+fleet.add_command(signal)
 
 
 @fleet.command("init")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
+from starlette.responses import Response
 
 from agent import wire
 
@@ -35,6 +36,9 @@ REFUSALS: Mapping[str, tuple[int, str]] = {
     "key_replaced": (401, "the agent has renewed this key; sign with the new one"),
     "certificate_expired": (401, "the certificate has expired; renew it"),
     "expired_too_long": (401, "the certificate expired more than 90 days ago; enrol again"),
+    "caller_unknown": (401, "verdicts are read with a token of their own"),
+    "caller_expired": (401, "the token's time is over, or it was revoked"),
+    "caller_elsewhere": (403, "the token is not for this network"),
     "banned": (403, "this agent may not speak any more"),
     "evicted": (403, "this agent was removed; it may enrol again with a new token"),
     "pending": (403, "an operator has not yet approved this agent"),
@@ -63,6 +67,12 @@ def refusal(word: str, detail: str = "", retry_after: int = 0, *, closes: bool =
     status, meaning = REFUSALS[word]
     body = msgspec.json.encode({"v": wire.VERSION, "error": word, "detail": detail or meaning})
     return Answer(status, body, retry_after, closes)
+
+
+def response(answer: Answer, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer as Starlette sends it."""
+    retry = {"retry-after": str(answer.retry_after)} if answer.retry_after else {}
+    return Response(answer.body, answer.status, retry | dict(headers or {}), "application/json")
 
 
 def told(status: int = 200, /, **says: Any) -> Answer:

@@ -114,11 +114,14 @@ class FleetReader:
     def agents(self) -> Iterator[AgentSeen]:
         """Every agent there ever was, in the order of enrolment."""
         last = 0
-        while found := self._database.rows(
-            f"{_AGENTS} WHERE agent.number > ? ORDER BY agent.number LIMIT 1000", (last,)
-        ):
-            yield from map(_agent, found)
-            last = found[-1][0]
+        while found := self.page(last, 1000):
+            yield from found
+            last = found[-1].number
+
+    def page(self, after: int, most: int) -> list[AgentSeen]:
+        """So many agents at most, in the order of enrolment, from the one after this number."""
+        sql = f"{_AGENTS} WHERE agent.number > ? ORDER BY agent.number LIMIT ?"
+        return [_agent(row) for row in self._database.rows(sql, (after, most))]
 
     def agent(self, agent: str) -> AgentSeen | None:
         """One agent by its id."""

@@ -55,6 +55,11 @@ CREATE TABLE IF NOT EXISTS hardware (
     kind TEXT NOT NULL, value TEXT NOT NULL, agent {int} NOT NULL, PRIMARY KEY (kind, value, agent)
 );
 
+CREATE TABLE IF NOT EXISTS caller (
+    handle TEXT PRIMARY KEY, digest {blob} NOT NULL, name TEXT NOT NULL, made {int} NOT NULL, expires {int} NOT NULL,
+    networks TEXT NOT NULL, revoked {int} NOT NULL
+);
+
 CREATE TABLE IF NOT EXISTS journal (
     chain TEXT NOT NULL, number {int} NOT NULL, made {int} NOT NULL, entry TEXT NOT NULL, hash {blob} NOT NULL,
     PRIMARY KEY (chain, number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.applications import Starlette
@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from agent import wire
-from scanner.fleet.answers import Answer, Refused, refusal
+from scanner.fleet.answers import Answer, Refused, refusal, response
 from scanner.fleet.authority import BadRequest, requested
 from scanner.fleet.chain import mark_of
 from scanner.fleet.database import Database, Unavailable
@@ -24,6 +24,7 @@ from scanner.fleet.keyring import Keyring
 from scanner.fleet.messages import BadMessage, Beat, Enrolment, Renewal, Report, decoded, offered
 from scanner.fleet.metrics import Metrics
 from scanner.fleet.settings import Settings
+from scanner.fleet.signal_service import Signal
 from scanner.fleet.tokens import within
 from scanner.fleet.writer import Busy, Errand, Writer
 
@@ -47,6 +48,8 @@ class Parts:
     registrar: Registrar
     clock: Callable[[], float]
     gauges: Callable[[], dict[str, float]] = dict
+    metrics: Metrics = field(default_factory=Metrics)
+    signal: Signal | None = None
 
 
 class Application:
@@ -54,7 +57,7 @@ class Application:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self.metrics = Metrics()
+        self.metrics = parts.metrics
         self._agents = Allowance(parts.settings.per_minute)
         self._strangers = Allowance(STRANGERS)
         self._notes = Allowance(NOTED)
@@ -62,8 +65,21 @@ class Application:
             routes=[
                 Route("/healthz", self._health),
                 Route("/metrics", self._show_metrics),
-            ]
+                *(parts.signal.routes if parts.signal else ()),
+            ],
+            exception_handlers={404: _not_found, 405: _other_method},
         )
+        self._seldom.router.redirect_slashes = False  # a redirection would repeat whatever Host the request names
+
+    @property
+    def paths(self) -> list[str]:
+        """Every path that is answered."""
+        return [
+            wire.ENROL,
+            wire.RENEW,
+            *KINDS,
+            *(route.path for route in self._seldom.routes if isinstance(route, Route)),
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -186,3 +202,11 @@ class Application:
         waiting = {f"ztgrade_fleet_waiting_{lane}": float(n) for lane, n in self._parts.writer.waiting.items()}
         gauges = waiting | {"ztgrade_fleet_commits": float(self._parts.writer.commits)} | self._parts.gauges()
         return Response(self.metrics.text(gauges), media_type="text/plain; version=0.0.4")
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    return response(refusal("not_found"))
+
+
+async def _other_method(request: Request, error: Exception) -> Response:
+    return response(refusal("method"))

@@ -26,8 +26,14 @@ from scanner.fleet.database import Database
 from scanner.fleet.enrolment import Registrar
 from scanner.fleet.ingest import Ingest
 from scanner.fleet.keyring import Keyring
+from scanner.fleet.metrics import Metrics
 from scanner.fleet.server import Application, Parts
 from scanner.fleet.settings import POSTGRESQL, Settings, load_settings, open_database
+from scanner.fleet.signal_audit import Ledger
+from scanner.fleet.signal_keys import load_signer
+from scanner.fleet.signal_rules import load_rules
+from scanner.fleet.signal_service import Signal
+from scanner.fleet.signal_verdict import Standing, load_words
 from scanner.fleet.writer import Writer
 from scanner.sealed.disk import place_private
 
@@ -154,6 +160,8 @@ class FleetServer:
         chosen = load_settings(folder)
         self.settings = msgspec.structs.replace(chosen, listen=listen) if listen else chosen
         self.certificates = Certificates(folder, self.settings, clock)
+        self.standing = standing_of(folder, self.settings) if self.settings.signal.enabled else None
+        self._signer = load_signer(folder) if self.standing else None
         self._failed = False
         self._uvicorn: uvicorn.Server | None = None
 
@@ -188,7 +196,11 @@ class FleetServer:
         )
         keyring = Keyring(open_database(self._folder, self.settings, read_only=True))
         registrar = Registrar(self.certificates.newest, nonces, self.settings.domain, self.settings.interval)
-        parts = Parts(self.settings, writer, keyring, registrar, self._clock, self.certificates.gauges)
+        metrics = Metrics()
+        signals = self._signal(writer, metrics)
+        parts = Parts(
+            self.settings, writer, keyring, registrar, self._clock, self.certificates.gauges, metrics, signals
+        )
         self._uvicorn = uvicorn.Server(self._config(Application(parts)))
         listening = self._listen()
         writer.start()
@@ -198,8 +210,19 @@ class FleetServer:
         finally:
             watching.cancel()
             await asyncio.to_thread(writer.end)
+            if signals is not None:
+                signals.close()
             keyring.close()
             database.close()
+
+    def _signal(self, writer: Writer, metrics: Metrics) -> Signal | None:
+        """What answers policy engines, where that is switched on."""
+        if self.standing is None or self._signer is None:
+            return None
+        database = open_database(self._folder, self.settings, read_only=True)
+        ledger = Ledger(writer.send, metrics)
+        per_minute = self.settings.signal.per_minute
+        return Signal(database, self.standing, self._signer, ledger, self._clock, per_minute)
 
     def _listen(self) -> socket.socket:
         host, port = self.settings.bind
@@ -244,6 +267,14 @@ class FleetServer:
     def _on_death(self) -> None:
         self._failed = True
         self.end()
+
+
+def standing_of(folder: Path, settings: Settings) -> Standing:
+    """What verdicts rest on besides the posture; raises ConfigurationError for wrong rules."""
+    chosen = settings.signal
+    rules = load_rules(folder / chosen.rules if chosen.rules else None)
+    life = chosen.life or settings.interval
+    return Standing(settings.url, settings.domain, settings.interval, life, rules, load_words())
 
 
 def secret(database: Database) -> bytes:

@@ -19,6 +19,18 @@ SQLITE = "sqlite:"
 POSTGRESQL = "postgresql:"
 
 
+class SignalSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """``[signal]``: verdicts for policy engines."""
+
+    enabled: bool = False
+    rules: str = ""
+    """File of rules, from the fleet's folder; those that come with this version where it is empty."""
+    life: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 0
+    """Seconds that a verdict is good at most; 0 for one interval."""
+    per_minute: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 600
+    """Requests that one caller may send in a minute."""
+
+
 class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """What ``fleet.toml`` says."""
 
@@ -48,6 +60,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
     connections: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 20_000
     min_version: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{1,9}(\.[0-9]{1,9}){0,3})?$")] = ""
     """Of the agent: what older ones tell does not count, unless an operator allows it."""
+    signal: SignalSettings = SignalSettings()
 
     @property
     def host(self) -> str:
