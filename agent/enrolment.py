@@ -115,7 +115,7 @@ class Enroller:
         if not _UUID.fullmatch(agent):
             raise Unreached("the server gave an identity that is no UUID")
         identity = self._identity(agent, answer, note["key_id"], way, note["pin"])
-        self._state.keep(Standing(nonce=nonce, interval=interval_of(answer, 300)))
+        self._state.keep(Standing(nonce=nonce, interval=clamped(interval_of(answer, 300))))
         self._state.keep(identity)
         self._state.keep_note("enrolment", None)
         self._state.keep_note("renewal", None)
@@ -209,9 +209,9 @@ def due(identity: Identity, standing: Standing, now: datetime) -> bool:
 
 
 def interval_of(answer: Mapping[str, Any], otherwise: int) -> int:
-    """The interval that an answer sets, within its bounds."""
+    """The interval that an answer sets; how much of that is allowed is for others to say."""
     found = answer.get("interval")
-    return clamped(found if type(found) is int else otherwise)
+    return found if type(found) is int else otherwise
 
 
 def read_token(path: str, given: Callable[[], str]) -> Token:

@@ -270,6 +270,14 @@ def test_an_interval_out_of_bounds_is_bounded_and_none_is_made_up(site: Site, in
     assert found == {10**12: 86400, -5: 60}.get(interval, 300) if type(interval) is int else found == 300
 
 
+def test_a_server_sets_less_than_a_minute_only_where_the_hosts_administrator_allows_it(site: Site) -> None:
+    site.enrolled()
+    site.fleet.extra = {"interval": 5}
+    assert site.cycle().standing().interval == 60
+    site.settings = Settings(shortest_interval=5)
+    assert site.cycle().standing().interval == 5
+
+
 @pytest.mark.parametrize(
     "extra", [{"nonce": 5}, {"need": "all"}, {"seq": 99}, {"seq": None}, {"need": ["no_such_section"]}]
 )
