@@ -19,12 +19,17 @@ from scanner.facts import (
     HostFirewall,
     Listeners,
     LocalAdministrators,
+    LocalPasswordPolicy,
     LogForwarding,
+    Membership,
     OperatingSystem,
     Patching,
     Placement,
+    RemovableStorage,
     SecureBoot,
+    SessionLock,
     TimeSync,
+    Tunnels,
 )
 from scanner.model import Fact, Gap, GapWhy, utc
 
@@ -51,6 +56,7 @@ MAPPING: tuple[_Mapped, ...] = (
         HardwareIdentity,
         "boot",
         "tpm",
+        "tpm_version",
         untold={"anchor": "no key of this source identifies the device"},
     ),
     _mapped(OperatingSystem, "operating_system", "family", "name", "version", "supported_until"),
@@ -61,6 +67,20 @@ MAPPING: tuple[_Mapped, ...] = (
     _mapped(SecureBoot, "boot", state="secure_boot"),
     _mapped(LocalAdministrators, "administrators", "members", "names"),
     _mapped(Listeners, "listeners", "sockets"),
+    _mapped(Membership, "management", "directory", "domain", "enrolled", "server", "managers", "known_list"),
+    _mapped(
+        LocalPasswordPolicy,
+        "password_policy",
+        "min_length",
+        "complexity",
+        "remembered",
+        "lockout_attempts",
+        "lockout_minutes",
+        "max_age_days",
+    ),
+    _mapped(SessionLock, "session_lock", "desktop", "enforced", "idle_seconds", "required_on_wake", "users"),
+    _mapped(RemovableStorage, "removable_storage", "mode", "means"),
+    _mapped(Tunnels, "vpn", "tunnels", "always_on"),
     _mapped(TimeSync, "time_sync", "synchronised", "source"),
     _mapped(LogForwarding, "log_forwarding", "destinations", "encrypted"),
     _mapped(Placement, "host_identity", "addresses", "host_name"),
@@ -70,6 +90,8 @@ MAPPING: tuple[_Mapped, ...] = (
 PROMISED = frozenset(mapped.fact.__name__ for mapped in MAPPING)
 SCHEMA_VERSIONS = (1,)
 """Versions of sections that are understood."""
+_ATTRIBUTES = {"serial": "serial", "firmware_uuid": "smbios_uuid", "endorsement_key": "tpm_ek_sha256"}
+"""Fields of HardwareIdentity that stand in the section host_identity."""
 _MACHINE = re.compile(r"[0-9a-f-]{8,64}")
 
 
@@ -128,7 +150,13 @@ def _one(
             untold["external"] = "a host cannot know whose it is; options.external of the target may say"
     if mapped.fact is HardwareIdentity:
         identity = sections.get("host_identity")
-        values["serial"] = identity.values.get("serial") if identity and identity.status == SEEN else None
+        told = identity.values if identity and identity.status == SEEN else {}
+        values |= {field: told.get(source) for field, source in _ATTRIBUTES.items()}
+        gaps += [
+            Gap(fact=name, why=_why(why.status), detail=why.detail, asset=asset, field=field)
+            for field, source in _ATTRIBUTES.items()
+            if identity and identity.status == SEEN and (why := identity.missing.get(source))
+        ]
     gaps += [
         Gap(fact=name, why=GapWhy.UNSUPPORTED, detail=detail, asset=asset, field=field)
         for field, detail in untold.items()
@@ -156,13 +184,13 @@ def observed(sections: Mapping[str, Section]) -> datetime | None:
 
 
 def redacted(section: Section) -> Section:
-    """The section without what names a person: administrators become their number, the serial number is left out."""
+    """The section without what names a person or one piece of hardware: administrators become their number."""
     values = dict(section.values)
     if section.name == "administrators" and "names" in values:
         names = values.pop("names")
         values["names_count"] = len(names) if isinstance(names, list) else 0
-    if section.name == "host_identity" and values.get("serial") is not None:
-        values["serial"] = "(redacted)"
+    if section.name == "host_identity":
+        values |= {name: "(redacted)" for name in _ATTRIBUTES.values() if values.get(name) is not None}
     return replace(section, values=values)
 
 

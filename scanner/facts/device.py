@@ -33,7 +33,14 @@ class HardwareIdentity(Fact, frozen=True, kw_only=True):
         Literal["none", "software_key", "tpm", "secure_enclave"] | None, internal("Where the identifying key lives.")
     ] = None
     tpm: Annotated[Literal["absent", "disabled", "ready"] | None, internal("State of a TPM.")] = None
+    tpm_version: Annotated[str | None, internal("Version of the TPM that it states: 1.2 or 2.0.")] = None
     serial: Annotated[str | None, personal("Serial number; an attribute, not an identity.")] = None
+    firmware_uuid: Annotated[
+        str | None, internal("UUID that the firmware states; an attribute, which copies of machines share.")
+    ] = None
+    endorsement_key: Annotated[
+        str | None, internal("SHA-256 of the key that the maker of the TPM put into it; an attribute.")
+    ] = None
 
 
 class Enrolment(Fact, frozen=True, kw_only=True):

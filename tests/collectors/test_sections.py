@@ -5,10 +5,21 @@ from dataclasses import replace
 import pytest
 
 from agent.probes import observe_all
+from agent.products import known_products
 from agent.section import STATUSES, Section
 from collectors.sections import MAPPING, PROMISED, asset_key, facts_and_gaps, observed, redacted
 from scanner.column import fields_of
-from scanner.facts import Device, EndpointProtection, HardwareIdentity, LocalAdministrators
+from scanner.facts import (
+    Device,
+    EndpointProtection,
+    HardwareIdentity,
+    LocalAdministrators,
+    LocalPasswordPolicy,
+    Membership,
+    RemovableStorage,
+    SessionLock,
+    Tunnels,
+)
 from scanner.model import Fact, Gap, GapWhy
 from tests.agent.recorded import CONTAINER, DEBIAN_LAPTOP, NOT_ROOT, NOW, WINDOWS, RecordedHost
 
@@ -39,7 +50,52 @@ def test_fields_that_were_not_seen_are_none_and_leave_a_gap_by_name() -> None:
         ("HardwareIdentity", "anchor"): GapWhy.UNSUPPORTED,
         ("EndpointProtection", "products"): GapWhy.UNSUPPORTED,
         ("LocalAdministrators", "members"): GapWhy.UNSUPPORTED,
+        ("Membership", "enrolled"): GapWhy.UNSUPPORTED,
+        ("Membership", "server"): GapWhy.UNSUPPORTED,
+        ("SessionLock", "required_on_wake"): GapWhy.UNSUPPORTED,
+        ("SessionLock", "users"): GapWhy.UNSUPPORTED,
     }
+
+
+def test_the_marks_of_the_hardware_are_attributes_and_no_key() -> None:
+    records = list(facts_and_gaps(sections_of(DEBIAN_LAPTOP), ASSET))
+    (identity,) = (record for record in records if isinstance(record, HardwareIdentity))
+    assert (identity.tpm_version, identity.serial) == ("2.0", "PF3ABCDE")
+    assert identity.firmware_uuid == "4c4c4544-0042-3510-8052-b4c04f564432"
+    assert identity.endorsement_key is not None
+    assert identity.anchor is None
+    denied = {
+        gap.field: gap.why
+        for gap in facts_and_gaps(sections_of(NOT_ROOT), ASSET)
+        if isinstance(gap, Gap) and gap.fact == "HardwareIdentity"
+    }
+    marks = ("serial", "firmware_uuid", "endorsement_key")
+    assert denied == {"anchor": GapWhy.UNSUPPORTED} | dict.fromkeys(marks, GapWhy.DENIED)
+
+
+def test_rules_of_the_device_become_facts() -> None:
+    found = {type(record): record for record in facts_and_gaps(sections_of(WINDOWS), ASSET) if isinstance(record, Fact)}
+    assert found[Membership] == Membership(
+        asset=ASSET,
+        observed_at=NOW,
+        directory="hybrid",
+        domain="bank",
+        enrolled=True,
+        server="enrollment.manage.example",
+        managers=[],
+        known_list=known_products("windows").version,
+    )
+    lock, stick = found[SessionLock], found[RemovableStorage]
+    assert isinstance(lock, SessionLock) and lock.users is not None
+    assert (lock.desktop, lock.enforced, lock.idle_seconds, lock.users[0].idle_seconds) == ("windows", True, 900, 900)
+    assert isinstance(stick, RemovableStorage)
+    assert (stick.mode, stick.means) == ("allowed", [])
+    words = found[LocalPasswordPolicy]
+    assert isinstance(words, LocalPasswordPolicy)
+    assert (words.min_length, words.complexity, words.max_age_days) == (14, None, 42)
+    tunnels = found[Tunnels]
+    assert isinstance(tunnels, Tunnels) and tunnels.tunnels is not None
+    assert ([one.kind for one in tunnels.tunnels], tunnels.always_on) == (["wireguard"], None)
 
 
 def test_a_tpm_alone_is_no_identity() -> None:
@@ -116,6 +172,7 @@ def test_what_is_kept_raw_names_no_person() -> None:
     assert kept["administrators"]["values"]["names_count"] == 2
     assert "wang" not in str(kept)
     assert "PF3ABCDE" not in str(kept)
+    assert "4c4c4544" not in str(kept)
 
 
 def test_a_recording_is_as_old_as_its_oldest_section() -> None:

@@ -80,7 +80,15 @@ def test_every_fact_and_struct_has_words_of_its_own() -> None:
 def test_the_list_of_facts_is_whole_and_has_no_name_twice() -> None:
     defined = {
         item
-        for module in (facts.identity, facts.device, facts.network, facts.application, facts.data, facts.record)
+        for module in (
+            facts.identity,
+            facts.device,
+            facts.device_rules,
+            facts.network,
+            facts.application,
+            facts.data,
+            facts.record,
+        )
         for item in vars(module).values()
         if isinstance(item, type) and issubclass(item, Fact) and item is not Fact
     }
