@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 from agent.section import Section
 from collectors import sections as posture
@@ -214,7 +215,7 @@ class _Reading:
         return EndpointAgent(
             asset=asset,
             observed_at=as_of,
-            state=agent.state,  # type: ignore[arg-type]
+            state=_STATES.get(agent.state),
             clone_suspected=agent.clone_suspected is not None,
             identity_collision=agent.identity_collision is not None,
             silent=None if asleep and not late else late,
@@ -226,6 +227,12 @@ class _Reading:
         )
 
 
+_STATES: Mapping[str, Literal["pending", "enrolled", "evicted", "banned"]] = {
+    "pending": "pending",
+    "active": "enrolled",
+    "evicted": "evicted",
+    "banned": "banned",
+}
 _UNTOLD = {"Device.external", "HardwareIdentity.anchor"}
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from scanner.column import Claim, Subject, check
 from scanner.facts import (
+    Advisories,
     Device,
     DiskEncryption,
+    EndpointAgent,
     EndpointProtection,
     Enrolment,
     HostFirewall,
@@ -28,6 +30,33 @@ def security_updates_are_installed(device: Subject, *, days: int) -> Claim:
             "pending_security": patching.pending_security,
             "last_patched": patching.last_patched,
         },
+    )
+
+
+@check(over=Device)
+def published_flaws_are_repaired_in_time(device: Subject, *, severities: list[str], days: int) -> Claim:
+    """No grave flaw of what is installed was published before the last days and has a repair."""
+    known = device[Advisories]
+    return Claim(
+        applies=~device.external & (device.category != "mobile"),
+        holds=known.unrepaired.all(
+            lambda flaw: (
+                ~flaw.repairable | ~flaw.severity.is_in(severities) | flaw.clock.within(flaw.published, days=days)
+            ),
+            empty=True,
+        ),
+        shows={"feed_at": known.feed_at},
+    )
+
+
+@check(over=Device)
+def state_is_reported_without_silence(device: Subject) -> Claim:
+    """The agent of the device is enrolled, tells its state, and was heard within two of its intervals."""
+    agent = device[EndpointAgent]
+    return Claim(
+        applies=~device.external & (device.category != "mobile"),
+        holds=(agent.state == "enrolled") & agent.ever_reported & ~agent.silent,
+        shows={"state": agent.state, "ever_reported": agent.ever_reported, "silent": agent.silent},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scanner.column import Claim, Subject, check
-from scanner.facts import AccessPorts, Device, Enrolment, HardwareIdentity, NetworkDevice
+from scanner.facts import AccessPorts, Device, EndpointAgent, Enrolment, HardwareIdentity, NetworkDevice
 
 
 @check(over=Device)
@@ -14,6 +14,17 @@ def device_has_hardware_identity(device: Subject, *, anchors: list[str]) -> Clai
         applies=~device.external,
         holds=identity.anchor.is_in(anchors),
         shows={"anchor": identity.anchor},
+    )
+
+
+@check(over=Device)
+def device_identity_is_its_own(device: Subject) -> Claim:
+    """No second device speaks under the identity of this one or gives the same hardware as its own."""
+    agent = device[EndpointAgent]
+    return Claim(
+        applies=~device.external & (device.category != "mobile"),
+        holds=~agent.clone_suspected & ~agent.identity_collision,
+        shows={"clone_suspected": agent.clone_suspected, "identity_collision": agent.identity_collision},
     )
 
 

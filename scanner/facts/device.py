@@ -195,8 +195,8 @@ class EndpointAgent(Fact, frozen=True, kw_only=True):
     kind: ClassVar[str] = "device"
 
     state: Annotated[
-        Literal["pending", "active", "evicted", "banned"] | None,
-        internal("Whether it waits for approval, reports, was removed, or was shut out for ever."),
+        Literal["pending", "enrolled", "evicted", "banned"] | None,
+        internal("Whether it waits for approval, may report, was removed, or was shut out for ever."),
     ] = None
     clone_suspected: Annotated[
         bool | None, internal("Two hosts speak with its key; which of them tells the truth is not known.")

@@ -54,9 +54,15 @@ WANTED: dict[str, tuple[str, float, int, dict[str, Any]]] = {
     "2-1/hardware-identity": (
         "device.inventory.device_has_hardware_identity", 1.0, 7, {"anchors": ["tpm", "secure_enclave"]},
     ),
+    "2-1/identity-unique": ("device.inventory.device_identity_is_its_own", 1.0, 7, {}),
     "2-1/managed": ("device.inventory.device_is_managed", 1.0, 7, {"days": 14}),
     "2-1/ports-authenticated": ("device.inventory.access_ports_demand_dot1x", 1.0, 30, {}),
     "2-2/patched": ("device.compliance.security_updates_are_installed", 0.95, 7, {"days": 30}),
+    "2-2/flaws-repaired": (
+        "device.compliance.published_flaws_are_repaired_in_time", 0.95, 7,
+        {"severities": ["critical", "high"], "days": 30},
+    ),
+    "2-2/state-reported": ("device.compliance.state_is_reported_without_silence", 0.95, 7, {}),
     "2-2/os-supported": ("device.compliance.operating_system_is_supported", 1.0, 7, {}),
     "2-2/policy-met": ("device.compliance.compliance_policy_is_assigned_and_met", 1.0, 7, {}),
     "2-2/disk-encrypted": ("device.compliance.fixed_volumes_are_encrypted", 1.0, 7, {}),

@@ -38,6 +38,7 @@ PARAMETERS: dict[str, Any] = {
     "modes": ["enforced"],
     "protections": ["1.2", "1.3", "ipsec", "ssh"],
     "rules": 1,
+    "severities": ["critical", "high"],
 }
 ITEMS = {Pillar.IDENTITY: 7, Pillar.DEVICE: 7, Pillar.NETWORK: 7, Pillar.APPLICATION: 7, Pillar.DATA: 8}
 ALLOWED_IMPORTS = {"__future__", "scanner.model", "scanner.facts", "scanner.column", "checks.event_stream"}

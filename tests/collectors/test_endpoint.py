@@ -134,7 +134,9 @@ def test_who_waits_or_was_removed_is_told_apart_and_is_no_device(store: Written)
     states = {store.add(laptop(), status=status): status for status in ("pending", "evicted", "banned", "active")}
     records = read(COLLECTOR, fleet_target(store.close()))
 
-    assert {asset: trust.state for asset, trust in of(records, EndpointAgent).items()} == states
+    assert {asset: trust.state for asset, trust in of(records, EndpointAgent).items()} == {
+        asset: "enrolled" if status == "active" else status for asset, status in states.items()
+    }
     assert [states[asset] for asset in of(records, Device)] == ["banned", "active"]
 
 
@@ -252,9 +254,9 @@ def test_the_store_of_a_running_server_with_a_clone_a_silent_and_a_removed_agent
     trust = {asset.rsplit(":", 1)[1]: found for asset, found in of(records, EndpointAgent).items()}
     assert {agent: (found.state, found.clone_suspected, found.silent) for agent, found in trust.items()} == {
         gone.id: ("evicted", False, True),
-        quiet.id: ("active", False, True),
-        sound.id: ("active", False, False),
-        twofold.id: ("active", True, False),
+        quiet.id: ("enrolled", False, True),
+        sound.id: ("enrolled", False, False),
+        twofold.id: ("enrolled", True, False),
     }
     firewalls = {asset.rsplit(":", 1)[1]: found for asset, found in of(records, HostFirewall).items()}
     assert set(firewalls) == {quiet.id, sound.id}

@@ -8,8 +8,10 @@ from checks.device.compliance import (
     host_firewall_denies_inbound,
     operating_system_is_supported,
     protection_signatures_are_fresh,
+    published_flaws_are_repaired_in_time,
     secure_boot_is_enabled,
     security_updates_are_installed,
+    state_is_reported_without_silence,
 )
 from scanner.model import Outcome
 from tests.checks.world import Case, Row, ago, expected, verdicts
@@ -40,6 +42,45 @@ def test_updates_are_installed_and_not_only_counted() -> None:
         "foreign device": (Outcome.NA, FOREIGN | {"Patching.ever_patched": False}),
     }
     assert verdicts(security_updates_are_installed, cases, days=30) == expected(cases)
+
+
+def test_grave_flaws_do_not_stay_where_a_repair_exists() -> None:
+    def flaws(*found: Row) -> dict[str, object]:
+        return SERVER | {"Advisories.unrepaired": list(found)}
+
+    grave = {"id": "CVE-2026-1", "severity": "high", "repairable": True, "published": ago(days=31)}
+    cases: dict[str, Case] = {
+        "none known": (Outcome.PASS, flaws()),
+        "grave and new": (Outcome.PASS, flaws(grave | {"published": ago(days=29)})),
+        "old and light": (Outcome.PASS, flaws(grave | {"severity": "low"})),
+        "grave and old, without a repair": (Outcome.PASS, flaws(grave | {"repairable": False})),
+        "grave and old": (Outcome.FAIL, flaws(grave | {"severity": "low"}, grave)),
+        "age not told": (Outcome.UNKNOWN, flaws(grave | {"published": None})),
+        "weight not told": (Outcome.UNKNOWN, flaws(grave | {"severity": None})),
+        "no feed speaks of it": (Outcome.UNKNOWN, SERVER),
+        "phone": (Outcome.NA, MOBILE),
+    }
+    found = verdicts(published_flaws_are_repaired_in_time, cases, severities=["critical", "high"], days=30)
+    assert found == expected(cases)
+
+
+def test_an_agent_that_fell_silent_reports_nothing() -> None:
+    awake = SERVER | {
+        "EndpointAgent.state": "enrolled",
+        "EndpointAgent.ever_reported": True,
+        "EndpointAgent.silent": False,
+    }
+    cases: dict[str, Case] = {
+        "enrolled and heard": (Outcome.PASS, awake),
+        "silent": (Outcome.FAIL, awake | {"EndpointAgent.silent": True}),
+        "shut out": (Outcome.FAIL, awake | {"EndpointAgent.state": "banned"}),
+        "waits for approval": (Outcome.FAIL, awake | {"EndpointAgent.state": "pending"}),
+        "enrolled, never told anything": (Outcome.FAIL, awake | {"EndpointAgent.ever_reported": False}),
+        "whether it or the server is silent is not known": (Outcome.UNKNOWN, awake | {"EndpointAgent.silent": None}),
+        "no agent": (Outcome.UNKNOWN, SERVER),
+        "phone": (Outcome.NA, MOBILE),
+    }
+    assert verdicts(state_is_reported_without_silence, cases) == expected(cases)
 
 
 def test_maker_still_repairs_the_system() -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from checks.device.inventory import access_ports_demand_dot1x, device_has_hardware_identity, device_is_managed
+from checks.device.inventory import (
+    access_ports_demand_dot1x,
+    device_has_hardware_identity,
+    device_identity_is_its_own,
+    device_is_managed,
+)
 from scanner.model import Outcome
 from tests.checks.world import Case, ago, expected, verdicts
 
@@ -21,6 +26,21 @@ def test_identity_lives_in_hardware() -> None:
         "foreign device": (Outcome.NA, FOREIGN | {"HardwareIdentity.anchor": "none"}),
     }
     assert verdicts(device_has_hardware_identity, cases, anchors=["tpm", "secure_enclave"]) == expected(cases)
+
+
+def test_an_identity_belongs_to_one_device() -> None:
+    own = OWN | {"Device.category": "server"}
+    alone = own | {"EndpointAgent.clone_suspected": False, "EndpointAgent.identity_collision": False}
+    cases: dict[str, Case] = {
+        "one host, one key": (Outcome.PASS, alone),
+        "copied with its key": (Outcome.FAIL, alone | {"EndpointAgent.clone_suspected": True}),
+        "two agents that give one machine": (Outcome.FAIL, alone | {"EndpointAgent.identity_collision": True}),
+        "copies not looked for": (Outcome.UNKNOWN, alone | {"EndpointAgent.clone_suspected": None}),
+        "no agent": (Outcome.UNKNOWN, own),
+        "phone": (Outcome.NA, OWN | {"Device.category": "mobile", "EndpointAgent.clone_suspected": True}),
+        "foreign device": (Outcome.NA, FOREIGN | {"EndpointAgent.clone_suspected": True}),
+    }
+    assert verdicts(device_identity_is_its_own, cases) == expected(cases)
 
 
 def test_management_hears_from_the_device() -> None:
