@@ -135,10 +135,12 @@ class Certificates:
     def _worn(self, now: datetime) -> bool:
         try:
             served = x509.load_pem_x509_certificates(self.files[0].read_bytes())
-        except FileNotFoundError:
+            self.context.load_cert_chain(*self.files)
+        except (FileNotFoundError, ValueError, ssl.SSLError):
+            # None was ever made, or a dying disk left half of it: what the server made itself it can make again.
             return True
         left = served[0].not_valid_after_utc - now
-        return left < timedelta(days=30) or served[1] != self.newest().certificate
+        return left < timedelta(days=30) or self.newest().certificate not in served[1:]
 
     def _make_context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
