@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +21,7 @@ from scanner.fleet.door import Allowance, Gone, Receive, Scope, Send, body_of, g
 from scanner.fleet.enrolment import Registrar
 from scanner.fleet.ingest import Sent
 from scanner.fleet.journal import AUDIT, note
-from scanner.fleet.keyring import Keyring
+from scanner.fleet.keyring import Keyring, PublicKey
 from scanner.fleet.messages import BadMessage, Beat, Enrolment, Renewal, Report, decoded, offered
 from scanner.fleet.metrics import Metrics
 from scanner.fleet.settings import Settings
@@ -32,6 +33,7 @@ KINDS: dict[str, tuple[str, type[Beat]]] = {
     wire.BEAT: (wire.BEAT_TYPE, Beat),
     wire.REPORT: (wire.REPORT_TYPE, Report),
 }
+BUSY = refusal("busy", retry_after=10)
 STRANGERS = 30
 """Refused tokens and signatures of one address in a minute, after which it must wait."""
 NOTED = 10
@@ -61,6 +63,7 @@ class Application:
         self._agents = Allowance(parts.settings.per_minute)
         self._strangers = Allowance(STRANGERS)
         self._notes = Allowance(NOTED)
+        self._tasks: set[asyncio.Task[None]] = set()
         self._seldom = Starlette(
             routes=[
                 Route("/healthz", self._health),
@@ -92,7 +95,7 @@ class Application:
                 return
             except Refused as refused:
                 answer = refused.answer
-            self.metrics.add("ztgrade_fleet_requests_total", path=path, status=str(answer.status))
+            self.metrics.count(path, answer.status)
             await give(send, answer)
             return
         await self._seldom(scope, receive, send)
@@ -107,14 +110,52 @@ class Application:
         body, header = await body_of(scope, receive)
         if kind is None:
             return await self._renew(body, header, address)
-        form, signature = kind[1], await self._proven(kind[0], body, header, address)
-        message = self._understood(body, form)
+        signature = self._claimed(header, address)
+        return await self._done(self._message(kind, body, signature, await self._key(signature, address), address))
+
+    def take(self, path: str, body: bytes, header: str, address: str, answer: Callable[[Answer], None]) -> None:
+        """Take a heartbeat or report without a task of its own; ``answer`` is called at once, or once it is stored."""
+        writer = self._parts.writer
+
+        def give_back(given: Answer) -> None:
+            self.metrics.count(path, given.status)
+            answer(given)
+
+        try:
+            signature = self._claimed(header, address)
+            key = self._parts.keyring.known(signature.key_id)
+            if key is None:
+                task = asyncio.create_task(self._take_new(path, body, signature, address, give_back))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            else:
+                writer.post(self._message(KINDS[path], body, signature, key, address), give_back)
+        except Refused as refused:
+            give_back(refused.answer)
+        except Busy:
+            give_back(BUSY)
+
+    async def _take_new(
+        self, path: str, body: bytes, signature: wire.Signature, address: str, answer: Callable[[Answer], None]
+    ) -> None:
+        """The same where the key must be looked up first."""
+        try:
+            key = await self._key(signature, address)
+            given = await self._done(self._message(KINDS[path], body, signature, key, address))
+        except Refused as refused:
+            given = refused.answer
+        answer(given)
+
+    def _message(
+        self, kind: tuple[str, type[Beat]], body: bytes, signature: wire.Signature, key: PublicKey, address: str
+    ) -> Sent:
+        self._prove(kind[0], body, signature, key, address)
+        message = self._understood(body, kind[1])
         try:
             sections = offered(message, body) if isinstance(message, Report) else []
         except BadMessage as error:
             raise Refused(refusal("bad_message", str(error))) from error
-        sent = Sent(signature.key_id, message, body, mark_of(body), signature.value, sections)
-        return await self._done(sent)
+        return Sent(signature.key_id, message, body, mark_of(body), signature.value, sections)
 
     async def _enrol(self, body: bytes, address: str) -> Answer:
         now = self._parts.clock()
@@ -133,7 +174,8 @@ class Application:
         return answer
 
     async def _renew(self, body: bytes, header: str, address: str) -> Answer:
-        signature = await self._proven(wire.RENEW_TYPE, body, header, address)
+        signature = self._claimed(header, address)
+        self._prove(wire.RENEW_TYPE, body, signature, await self._key(signature, address), address)
         asked: Renewal = self._understood(body, Renewal)
         try:
             key = requested(asked.csr)
@@ -142,25 +184,29 @@ class Application:
         registrar, signer = self._parts.registrar, signature.key_id
         return await self._done(lambda database, then: registrar.renew(database, asked, signer, body, key, then))
 
-    async def _proven(self, kind: str, body: bytes, header: str, address: str) -> wire.Signature:
-        now = self._parts.clock()
+    def _claimed(self, header: str, address: str) -> wire.Signature:
         try:
             signature = wire.Signature.read(header)
         except ValueError as error:
             raise self._stranger("bad_signature", address, "", str(error)) from error
-        if self._strangers.spent(address, now):
+        if self._strangers.spent(address, self._parts.clock()):
             raise Refused(refusal("too_often", "too many refused requests from this address", 60))
+        return signature
+
+    async def _key(self, signature: wire.Signature, address: str) -> PublicKey:
         try:
             key = await self._parts.keyring.find(signature.key_id)
         except Unavailable as error:
             raise Refused(refusal("store", retry_after=5)) from error
         if key is None:
             raise self._stranger("unknown_key", address, signature.key_id)
+        return key
+
+    def _prove(self, kind: str, body: bytes, signature: wire.Signature, key: PublicKey, address: str) -> None:
         if not self._parts.keyring.proves(key, kind, body, signature.value):
             raise self._stranger("bad_signature", address, signature.key_id)
-        if not self._agents.take(signature.key_id, now):
+        if not self._agents.take(signature.key_id, self._parts.clock()):
             raise Refused(refusal("too_often", retry_after=60))
-        return signature
 
     def _stranger(self, word: str, address: str, key_id: str, detail: str = "") -> Refused:
         """Refuse one who did not prove who he is; a few of them are set down by name, all are counted."""
@@ -189,7 +235,7 @@ class Application:
         try:
             return await self._parts.writer.send(work)
         except Busy:
-            raise Refused(refusal("busy", retry_after=10)) from None
+            raise Refused(BUSY) from None
 
     async def _health(self, request: Request) -> Response:
         healthy = self._parts.writer.healthy
@@ -198,7 +244,7 @@ class Application:
     async def _show_metrics(self, request: Request) -> Response:
         address = request.client.host if request.client else ""
         if not within(address, self._parts.settings.metrics_networks):
-            return Response(status_code=404)
+            return response(refusal("not_found"))
         waiting = {f"ztgrade_fleet_waiting_{lane}": float(n) for lane, n in self._parts.writer.waiting.items()}
         gauges = waiting | {"ztgrade_fleet_commits": float(self._parts.writer.commits)} | self._parts.gauges()
         return Response(self.metrics.text(gauges), media_type="text/plain; version=0.0.4")

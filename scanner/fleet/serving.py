@@ -12,16 +12,15 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import uvicorn
 from cryptography import x509
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from scanner.errors import EngineError, StoreError, UsageError, ZtgradeError
 from scanner.fleet.authority import ROOT_FILE, Issuing, load_issuing
 from scanner.fleet.chain import Nonces
+from scanner.fleet.connection import IDLE_S, Guarded
 from scanner.fleet.database import Database
 from scanner.fleet.enrolment import Registrar
 from scanner.fleet.ingest import Ingest
@@ -37,61 +36,10 @@ from scanner.fleet.signal_verdict import Standing, load_words
 from scanner.fleet.writer import Writer
 from scanner.sealed.disk import place_private
 
-HEAD_BYTES = 32 << 10
-"""Request line and headers at most."""
 SERVER_PEM = "server.pem"
 BACKLOG = 2048
 LOOKS_S = 600
 """Between two looks at whether certificates have changed or must be renewed."""
-
-
-class Guarded(HttpToolsProtocol):
-    """uvicorn's protocol with an end to patience: a request arrives whole in time, and its head is small."""
-
-    request_seconds = 20.0
-
-    def connection_made(self, transport: Any) -> None:
-        """Begin to wait for a request."""
-        super().connection_made(transport)
-        self._head = 0
-        self._in_body = False
-        self._deadline: asyncio.TimerHandle | None = None
-        self._wait()
-
-    def data_received(self, data: bytes) -> None:
-        """Read on, unless the head has become too large."""
-        if self._deadline is None:
-            self._wait()
-        if not self._in_body:
-            self._head += len(data)
-        super().data_received(data)
-        if self._head > HEAD_BYTES and not self._in_body and self._deadline is not None:
-            self._forget()
-            self.transport.close()
-
-    def on_headers_complete(self) -> None:
-        """The head is whole."""
-        self._in_body, self._head = True, 0
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        """The request is whole."""
-        self._in_body = False
-        self._forget()
-        super().on_message_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no longer."""
-        self._forget()
-        super().connection_lost(exc)
-
-    def _wait(self) -> None:
-        self._deadline = self.loop.call_later(self.request_seconds, self.transport.abort)
-
-    def _forget(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
 
 
 class Certificates:
@@ -237,7 +185,8 @@ class FleetServer:
             raise UsageError(f"cannot listen at {self.settings.listen}: {error.strerror or error}; {hint}") from error
 
     def _config(self, application: Application) -> uvicorn.Config:
-        protocol = type("Protocol", (Guarded,), {"request_seconds": float(self.settings.request_seconds)})
+        chosen = {"request_seconds": float(self.settings.request_seconds), "application": application}
+        protocol = type("Protocol", (Guarded,), chosen)
         return uvicorn.Config(
             application,
             http=protocol,
@@ -249,7 +198,7 @@ class FleetServer:
             server_header=False,
             backlog=BACKLOG,
             limit_concurrency=self.settings.connections,
-            timeout_keep_alive=15,
+            timeout_keep_alive=int(IDLE_S),
             timeout_graceful_shutdown=10,
             ssl_context_factory=lambda config, default: self.certificates.context,
         )

@@ -35,10 +35,10 @@ Errand = Callable[[Database, int], Answer]
 
 @dataclass(slots=True, eq=False)
 class Waiting:
-    """One message or errand, and who waits for its answer."""
+    """One message or errand, and what is called with its answer."""
 
     work: Sent | Errand
-    answer: asyncio.Future[Answer]
+    answer: Callable[[Answer], None]
 
 
 class Busy(Exception):
@@ -114,17 +114,26 @@ class Writer(threading.Thread):
 
     def send(self, work: Sent | Errand) -> asyncio.Future[Answer]:
         """Let something be done; its answer comes when it is durable. Raises Busy. For the event loop only."""
+        future: asyncio.Future[Answer] = self._loop.create_future()
+
+        def answer(given: Answer) -> None:
+            if not future.done():
+                future.set_result(given)
+
+        self.post(work, answer)
+        return future
+
+    def post(self, work: Sent | Errand, answer: Callable[[Answer], None]) -> None:
+        """The same with a call in place of a future."""
         if isinstance(work, Sent):
             lane = self._reports if isinstance(work.beat, Report) else self._beats
         else:
             lane = self._errands
         if len(lane) >= self._bound or self._dead or self._ends:
             raise Busy
-        answer: asyncio.Future[Answer] = self._loop.create_future()
         lane.append(Waiting(work, answer))
         if not self._wake.is_set():
             self._wake.set()
-        return answer
 
     def end(self) -> None:
         """Write what waits, then stop."""
@@ -222,5 +231,4 @@ def _first(lane: deque[Waiting], most: int) -> list[Waiting]:
 
 def _tell(pairs: list[tuple[Waiting, Answer]]) -> None:
     for item, answer in pairs:
-        if not item.answer.done():
-            item.answer.set_result(answer)
+        item.answer(answer)
