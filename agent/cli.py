@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from agent import __version__
 from agent.connection import Connection
 from agent.cycle import Cycle, Outside
 from agent.disk import only_agent
@@ -23,8 +24,9 @@ from agent.resident import Resident, end_on_signals
 from agent.section import SEEN, Section
 from agent.settings import Settings, folders, load, proxy_url
 from agent.signing import KeyProcess
-from agent.state import StateFolder
+from agent.state import Attempts, StateFolder
 from agent.status import as_lines, status
+from agent.verifying import MANIFEST, verify_package
 
 DONE, FAILED, MISUSED, WAITING = 0, 1, 2, 3
 
@@ -47,6 +49,8 @@ def main(argv: Sequence[str] | None = None, host: Host | None = None) -> int:
                 return _status(given, here)
             case "once":
                 return _once(given, here)
+            case "verify-package":
+                return _verify(given)
             case _:
                 return _run(given, here)
     except AgentError as error:
@@ -77,7 +81,12 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("run", help="stay and tell in each interval")
     told = commands.add_parser("status", help="say whether the server hears this agent")
     told.add_argument("--json", action="store_true", help="print JSON")
-    for command in (show, enroll, once, commands.choices["run"], told):
+    verify = commands.add_parser("verify-package", help="say whether a package of the agent may be installed here")
+    verify.add_argument("package", type=Path, metavar="FILE")
+    verify.add_argument("--key", type=Path, required=True, metavar="PEM", help="public key of those who release it")
+    verify.add_argument("--manifest", type=Path, metavar="FILE", help=f"default: {MANIFEST} beside the package")
+    verify.add_argument("--allow-older", action="store_true", help="take one that is older than what ran here")
+    for command in (show, enroll, once, commands.choices["run"], told, verify):
         command.add_argument("--state", type=Path, default=folders()[0], metavar="DIR", help="default: %(default)s")
     return parser
 
@@ -142,11 +151,24 @@ def _status(given: argparse.Namespace, host: Host) -> int:
 
 def _show(given: argparse.Namespace, host: Host) -> int:
     settings = load(given.state, section_names())
-    degraded = _degraded(given.state)
-    sections = look(host, settings.switched_off, degraded=degraded)
+    before = _before(given.state)
+    sections = look(
+        host, settings.switched_off, degraded=bool(before.degraded), downgraded=before.downgraded(__version__)
+    )
     shown = [one for one in sections if given.section is None or one.name in given.section]
     told = bearings(host, settings.switched_off, sections) if given.section is None else {}
     sys.stdout.write(as_json(shown, told) if given.json else as_text(shown, told))
+    return DONE
+
+
+def _verify(given: argparse.Namespace) -> int:
+    before = __version__
+    attempts = StateFolder(given.state).attempts() if given.state.exists() else None
+    if attempts and attempts.downgraded(before):
+        before = attempts.highest_version
+    manifest = given.manifest or given.package.with_name(MANIFEST)
+    release = verify_package(given.package, manifest, given.key, before, allow_older=given.allow_older)
+    sys.stdout.write(f"ztagent {release.version}, signed by key {release.key_id}\n")
     return DONE
 
 
@@ -165,12 +187,12 @@ def _enrolled(state: StateFolder, settings: Settings, host: Host) -> Cycle:
     return _cycle(state, settings, host)
 
 
-def _degraded(folder: Path) -> bool:
+def _before(folder: Path) -> Attempts:
     try:
         attempts = StateFolder(folder).attempts() if folder.exists() else None
     except (AgentError, OSError, ValueError):
-        return False
-    return bool(attempts and attempts.degraded)
+        attempts = None
+    return attempts or Attempts()
 
 
 def as_json(sections: Sequence[Section], host: dict[str, str] | None = None) -> str:

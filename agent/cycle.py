@@ -83,7 +83,7 @@ class Cycle:
         self._kept: Standing | None = None
         """What could not be written, while the disk is full."""
         self._refusals = 0
-        if _numbers(self.attempts.highest_version) < _numbers(__version__):
+        if wire.version_numbers(self.attempts.highest_version) < wire.version_numbers(__version__):
             self.attempts = replace(self.attempts, highest_version=__version__)
 
     def identity(self) -> Identity | None:
@@ -134,7 +134,12 @@ class Cycle:
         return self._state.note("enrolment") is not None
 
     def _sections(self) -> list[Section]:
-        return look(self._outside.host, self._settings.switched_off, degraded=bool(self.spool.degraded))
+        return look(
+            self._outside.host,
+            self._settings.switched_off,
+            degraded=bool(self.spool.degraded),
+            downgraded=self.attempts.downgraded(__version__),
+        )
 
     def _newest_root(self) -> str:
         names = self.spool.postures()
@@ -399,7 +404,3 @@ class Cycle:
         except ValueError:
             return Attempts(errors={"attempts.json was damaged": 1})
         return found
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())

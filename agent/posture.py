@@ -39,7 +39,12 @@ def section_names() -> frozenset[str]:
 
 
 def look(
-    host: Host, switched_off: frozenset[str], *, degraded: bool = False, probes: Sequence[Probe] = PROBES
+    host: Host,
+    switched_off: frozenset[str],
+    *,
+    degraded: bool = False,
+    downgraded: bool = False,
+    probes: Sequence[Probe] = PROBES,
 ) -> list[Section]:
     """Every section as it would be sent, in order, that of the agent itself last; never raises."""
     found = [
@@ -48,7 +53,12 @@ def look(
         else Section(probe.name, probe.schema_version, DENIED, OFF, moment(host.now()))
         for probe in probes
     ]
-    values = {"version": __version__, "spool_degraded": degraded, "switched_off": sorted(switched_off)}
+    values = {
+        "version": __version__,
+        "downgraded": downgraded,
+        "spool_degraded": degraded,
+        "switched_off": sorted(switched_off),
+    }
     return [*found, Section(AGENT, 1, SEEN, "", moment(host.now()), values)]
 
 

@@ -83,6 +83,10 @@ class Attempts:
     errors: Mapping[str, int] = field(default_factory=dict)
     """How often each kind of trouble was met since enrolment."""
 
+    def downgraded(self, version: str) -> bool:
+        """Whether a newer agent than this version ran here before."""
+        return wire.version_numbers(version) < wire.version_numbers(self.highest_version)
+
 
 T = TypeVar("T", Identity, Standing, Attempts)
 

@@ -30,7 +30,7 @@ def status(state: StateFolder, cycle: Cycle, settings: Settings, now: float) -> 
         "server": (settings.server or identity.server) if identity else note["server"] if note else None,
         "enrolment": "waiting" if note else "done" if identity else "missing",
         "version": __version__,
-        "older_than_ran_before": attempts.highest_version not in {"", __version__},
+        "downgraded": attempts.downgraded(__version__),
         "heard": bool(identity) and not silent and not attempts.copy_suspected,
         "last_accepted": standing.accepted_at or None,
         "last_seq": standing.seq,
@@ -78,8 +78,8 @@ def as_lines(told: dict[str, Any]) -> list[str]:
     if told["copy_suspected"]:
         lines.append("the server suspects that this disk was copied: ask its administrator, who sees both hosts")
     lines += [f"{name}: {told[name]}" for name in ("spool_degraded", "clock", "renewal_error") if told[name]]
-    if told["older_than_ran_before"]:
-        lines.append(f"version {told['version']} is older than one that ran here before")
+    if told["downgraded"]:
+        lines.append(f"downgraded: version {told['version']} is older than one that ran here before")
     if told["switched_off"]:
         lines.append(f"switched off: {', '.join(told['switched_off'])}")
     if told["errors"]:

@@ -45,6 +45,8 @@ EMPTY_ROOT = hashlib.sha256(b"").hexdigest()
 
 _SIGNATURE = re.compile(r"v1;([0-9a-f]{64});([A-Za-z0-9+/]{40,200}={0,2})")
 
+_VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,3}")
+
 
 @dataclass(frozen=True)
 class Signature:
@@ -119,6 +121,17 @@ def beat(
 def report(beat: Mapping[str, Any], index: Mapping[str, str], sections: list[Mapping[str, Any]]) -> dict[str, Any]:
     """A heartbeat whose root changed: the digest of every section, and those sections that the server lacks."""
     return {**beat, "index": dict(index), "sections": list(sections)}
+
+
+def version_numbers(version: str) -> tuple[int, ...]:
+    """A version of the agent as it is compared: 1.10 is newer than 1.9 and the same as 1.10.0; what is no version is
+    older than all, and gives nothing."""
+    if not _VERSION.fullmatch(version):
+        return ()
+    found = [int(part) for part in version.split(".")]
+    while found and not found[-1]:
+        found.pop()
+    return (1, *found)
 
 
 def _normal(value: Any) -> Any:

@@ -3,30 +3,17 @@ least one, unless an operator allowed it."""
 
 from __future__ import annotations
 
-import re
-
+from agent.wire import version_numbers
 from scanner.errors import UsageError
 from scanner.fleet.agents import Speaking
 from scanner.fleet.database import Database
 from scanner.fleet.journal import AUDIT, note
 from scanner.fleet.operations import known
 
-_FORM = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,3}")
-
-
-def numbers(version: str) -> tuple[int, ...]:
-    """A version as it is compared: 1.10 is newer than 1.9 and the same as 1.10.0; what is none is older than all."""
-    if not _FORM.fullmatch(version):
-        return ()
-    found = [int(part) for part in version.split(".")]
-    while found and not found[-1]:
-        found.pop()
-    return (1, *found)
-
 
 def weigh(database: Database, agent: Speaking, version: str, least: str, now: int) -> None:
     """Set down whether an agent runs what it may, where that changed; inside a transaction."""
-    told, highest, minimum = numbers(version), numbers(agent.highest_version), numbers(least)
+    told, highest, minimum = version_numbers(version), version_numbers(agent.highest_version), version_numbers(least)
     if told < highest or (told < minimum and not agent.version_exempt):
         if agent.downgraded is None:
             agent.downgraded = now
@@ -54,9 +41,9 @@ def allow_rollback(database: Database, agent: str, version: str, reason: str, no
     with database.transaction():
         reported = database.rows("SELECT version FROM agent_state WHERE agent = ?", (number,))[0][0]
         chosen = version or str(reported)
-        if not numbers(chosen):
+        if not version_numbers(chosen):
             raise UsageError(f"{chosen!r} is no version; give --to like 1.2.0")
-        stands = numbers(str(reported)) >= numbers(chosen)
+        stands = version_numbers(str(reported)) >= version_numbers(chosen)
         database.run(
             "UPDATE agent SET highest_version = ?, version_exempt = 1,"
             " downgraded = CASE WHEN ? = 1 THEN NULL ELSE downgraded END WHERE number = ?",

@@ -113,13 +113,24 @@ def test_the_status_tells_why_the_server_does_not_hear(tmp_path: Path, capsys: p
         "failures in a row: 3",
         "suspects that this disk was copied",
         "the spool lies in memory",
-        "older than one that ran here before",
+        "downgraded: version",
         "errors since enrolment: 409 3",
     ):
         assert said in out
     assert "\x1b" not in out
     main(["status", "--json", "--state", str(tmp_path / "state")], DEBIAN_LAPTOP)
-    assert json.loads(capsys.readouterr().out)["clock_offset_seconds"] == 90
+    told = json.loads(capsys.readouterr().out)
+    assert told["clock_offset_seconds"] == 90 and told["downgraded"] is True
+
+
+def test_an_agent_that_is_older_than_one_before_says_so_in_its_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = StateFolder(tmp_path / "state")
+    for highest, downgraded in (("99.0", True), ("0.0.1", False), ("", False)):
+        state.keep(Attempts(highest_version=highest))
+        main(["show", "--json", "--state", str(tmp_path / "state")], DEBIAN_LAPTOP)
+        assert json.loads(capsys.readouterr().out)["sections"][-1]["values"]["downgraded"] is downgraded
 
 
 @pytest.mark.parametrize("argv", [[], ["show", "--section", "nothing"], ["shwo"]])

@@ -11,7 +11,7 @@ from agent import wire
 from scanner.commands.fleet import fleet as commands
 from scanner.errors import UsageError
 from scanner.fleet.reading import AgentSeen
-from scanner.fleet.versions import allow_rollback, numbers
+from scanner.fleet.versions import allow_rollback
 from tests.scanner.fleet.lab import POSTURE, Pretended, Running, enrolled, make_fleet
 
 
@@ -52,11 +52,11 @@ def operate(server: Running, *given: str) -> str:
     [("1.9", "1.10"), ("1", "1.0.1"), ("", "0"), ("1.0-lies", "0.1"), ("0.9.9", "1"), ("0", "0.0.1")],
 )
 def test_versions_are_compared_by_their_numbers(one: str, other: str) -> None:
-    assert numbers(one) < numbers(other)
+    assert wire.version_numbers(one) < wire.version_numbers(other)
 
 
 def test_trailing_zeros_make_no_other_version() -> None:
-    assert numbers("1.2") == numbers("1.2.0.0")
+    assert wire.version_numbers("1.2") == wire.version_numbers("1.2.0.0")
 
 
 def test_an_older_version_than_before_is_a_finding_and_what_it_tells_does_not_count(fleet: Running) -> None:
