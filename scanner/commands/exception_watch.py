@@ -58,13 +58,13 @@ def noted(
     return {"matched": found.named, "beyond": found.beyond}
 
 
-def alarms_told(path: Path, baseline: Baseline, as_of: datetime) -> list[AlarmRow]:
-    """The alarms of the newest assessment in the store; none where there is no store or no assessment."""
+def alarms_told(path: Path, baseline: Baseline, as_of: datetime) -> tuple[str, list[AlarmRow]]:
+    """The alarms of the newest assessment in the store, and its moment; none where there is no store or assessment."""
     if not path.is_dir():
-        return []
+        return "", []
     with open_store(path) as store:
         newest = previous_of(store, baseline, as_of)
-    return [] if newest is None else newest.alarms
+    return ("", []) if newest is None else (newest.as_of, newest.alarms)
 
 
 def alarm_line(row: AlarmRow) -> str:

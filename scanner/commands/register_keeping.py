@@ -133,11 +133,13 @@ def _expiring(kind: EntryKind) -> click.Command:
         soon = [each for each in judged.standings if each.counts and each.entry.id in kept]
         soon = [each for each in soon if each.entry.expires_at <= until]
         rows = [_row(each) for each in sorted(soon, key=lambda each: each.entry.expires_at)]
-        alarms = [] if store_path is None else alarms_told(store_path, open_baseline(baseline_id), now)
+        told, alarms = ("", []) if store_path is None else alarms_told(store_path, open_baseline(baseline_id), now)
         if as_json and kind is EntryKind.EXCEPTION:
             say_json({"schema_version": 1, "entries": rows, "alarms": [msgspec.to_builtins(row) for row in alarms]})
             return
         _emit(rows, as_json)
+        if alarms:
+            say(f"alarms as of {told}, by the newest assessment:")
         for row in alarms:
             say(alarm_line(row))
 
@@ -293,7 +295,16 @@ def _row(standing: Standing) -> dict[str, Any]:
         "counts": standing.counts,
         "why": standing.why,
         "detail": standing.detail,
+        "if": _condition(entry) if standing.counts else None,
     }
+
+
+def _condition(entry: Entry) -> str | None:
+    """What an entry counts on that only an assessment can tell."""
+    if entry.binds and not entry.denies:
+        return f"while {', '.join(entry.binds)} stays as it is"
+    compensating = entry.fields.get("compensated_by")
+    return f"where {compensating} is met" if compensating else None
 
 
 def _gone(link: Link) -> dict[str, Any]:
@@ -311,6 +322,7 @@ def _gone(link: Link) -> dict[str, Any]:
         "counts": False,
         "why": "unchained",
         "detail": f"line {link.seq} of the chain tells of it, but the registers no longer hold it",
+        "if": None,
     }
 
 
@@ -318,7 +330,8 @@ def _line(row: Mapping[str, Any]) -> str:
     about = f"revokes {row['revokes']}" if row["revokes"] else f"{row['requirement']}  {row['system']}".strip()
     if row["system"]:
         about += f" ({', '.join(row['scenes']) or 'every scene'})"
-    state = "counts" if row["why"] is None else f"{row['why']}: {row['detail']}"
+    condition = f" {row['if']}, as an assessment tells" if row["if"] else ""
+    state = f"counts{condition}" if row["why"] is None else f"{row['why']}: {row['detail']}"
     note = f"  ({row['detail']})" if row["why"] is None and row["detail"] else ""
     return f"{row['id']}  {about}  until {row['expires_at'] or 'it is taken back'}  {state}{note}"
 

@@ -32,13 +32,13 @@ from scanner.guideline.nouns import Baseline
 from scanner.institution.estate import Estate
 from scanner.institution.register_blanks import OWN as ASKED_KINDS
 from scanner.institution.register_blanks import Asked, Unplanned, blank_workbook, filled_entries
-from scanner.institution.register_chain import CHAIN
+from scanner.institution.register_chain import CHAIN, Event, made_before
 from scanner.institution.register_nouns import LASTING, UNADDRESSED, Answer, EntryKind, ExceptionType, PlanStatus
 from scanner.institution.register_record import one_act, record
 from scanner.institution.register_writer import document_of
 from scanner.institution.registers import JudgedRegisters
 from scanner.judging.configuration import configuration_digest
-from scanner.model import Level, Pillar, RequirementState, Scene, utc
+from scanner.model import Level, Pillar, RequirementState, Scene, iso, utc
 from scanner.sampling.claim import needs_of
 from scanner.sealed.archive import inputs_from
 from scanner.sealed.disk import write_whole
@@ -262,11 +262,15 @@ def import_(workbook: Path, estate_path: Path, baseline_id: str) -> None:
 def record_(estate_path: Path, baseline_id: str) -> None:
     """Take into the chain what was written or signed by hand, and list it; nothing where nothing happened."""
     estate, baseline = open_estate(estate_path), open_baseline(baseline_id)
-    open_registers(estate, baseline)
+    before = open_registers(estate, baseline).chain
     with one_act(estate.registers):
         links = record(estate.registers, moment(None))
+    held = {each.id: each for each in open_registers(estate, baseline).entries}
     for link in links:
         say(f"{link.seq}  {link.event.value}  {title_of(link.kind)} {link.id}")
+        if link.event is Event.ADDED and before.links and made_before(held[link.id], before.links[-1].at):
+            told = f"made_at lies before {iso(before.links[-1].at)}, the end of the chain: it will not count"
+            click.echo(f"{link.id}: {told}; write it anew under another id, with made_at of now", err=True)
     click.echo(f"{len(links)} lines written to {estate.registers / CHAIN}", err=True)
 
 
