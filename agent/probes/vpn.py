@@ -80,7 +80,9 @@ def _linux(host: Host) -> Seen:
     if not host.privileged():
         missing["tunnels"] = Missing(DENIED, "only root may count the associations of IPsec")
     always = _always_on(host, missing)
-    return Seen({"tunnels": [{"kind": kind} for kind in sorted(found)], "always_on": always}, missing)
+    tunnels = [{"kind": kind} for kind in sorted(found)]
+    # None of those that can be seen is not none.
+    return Seen({"tunnels": None if missing.get("tunnels") and not tunnels else tunnels, "always_on": always}, missing)
 
 
 def _kind(host: Host, name: str) -> str:

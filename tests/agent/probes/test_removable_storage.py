@@ -89,6 +89,7 @@ def test_usbguard_guards_only_where_it_runs_and_its_rules_are_for_root() -> None
     assert seen(OPEN.changed(files=files))[0] == "allowed"
     user = OPEN.changed(files=files, names=("usbguard-daemon",), root=False)
     assert observe(removable_storage.PROBE, user).status == "denied"
+    assert observe(removable_storage.PROBE, OPEN.changed(files=files, root=False)).status == "denied"
     lets_in = {f"{GUARD}/usbguard-daemon.conf": "ImplicitPolicyTarget=allow\n"}
     assert seen(OPEN.changed(files=lets_in, names=("usbguard-daemon",)))[0] == "allowed"
 

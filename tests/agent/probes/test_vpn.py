@@ -56,8 +56,8 @@ def test_each_kind_shows_itself_to_the_kernel(host: RecordedHost, expected: list
 def test_associations_of_ipsec_that_cannot_be_counted_are_said_to_be_missing() -> None:
     for answer in (None, Ran(2, "", "RTNETLINK answers: Operation not permitted")):
         section = seen(BARE.changed(commands={XFRM: answer}))
-        assert (section.values["tunnels"], section.missing["tunnels"].status) == ([], "unsupported")
-    assert seen(NOT_ROOT).missing["tunnels"].status == "denied"
+        assert (section.values["tunnels"], section.missing["tunnels"].status) == (None, "unsupported")
+    assert (kinds(NOT_ROOT), seen(NOT_ROOT).missing["tunnels"].status) == (["wireguard"], "denied")
 
 
 @pytest.mark.parametrize(
