@@ -23,7 +23,7 @@ def contents(files: dict[str, bytes]) -> dict[str, tuple[bytes, int]]:
     found = {f"usr/lib/ztagent/{name}": (content, 0o644) for name, content in files.items()}
     found |= {f"{UNITS}/{unit.name}": (unit.read_bytes(), 0o644) for unit in sorted(systemd.iterdir())}
     found["usr/bin/ztagent"] = ((debian / "ztagent").read_bytes(), 0o755)
-    found["usr/lib/ztagent/enrol"] = ((debian / "enrol").read_bytes(), 0o755)
+    found["usr/lib/ztagent/enrol"] = ((RECIPE / "enrol").read_bytes(), 0o755)
     found[f"{DOCUMENTS}/copyright"] = ((debian / "copyright").read_bytes(), 0o644)
     found[f"{DOCUMENTS}/agent.toml.example"] = ((RECIPE / "agent.toml.example").read_bytes(), 0o644)
     size = sum(len(content) for content, _ in found.values()) // 1024 + 1
