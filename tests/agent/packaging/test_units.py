@@ -13,8 +13,8 @@ from agent.packaging.as_debian import RECIPE
 
 UNITS = sorted((RECIPE / "systemd").iterdir())
 SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
-MOST_EXPOSED = 3.5
-"""What ``systemd-analyze security`` of systemd 252 gives, 0 to 10; less is better."""
+MOST_EXPOSED = 4.0
+"""What ``systemd-analyze security`` may give, 0 to 10, less is better: systemd 252 gives 3.6, others weigh otherwise."""
 
 
 def systemd_analyze(*given: str) -> subprocess.CompletedProcess[str]:
@@ -54,6 +54,7 @@ def test_no_service_hides_what_the_agent_has_to_see(unit: Path) -> None:
         "PrivateUsers",
     ):
         assert told(unit, key) == []
+    assert told(unit, "DeviceAllow") == ["/dev/tpmrm0 rw"]
     assert told(unit, "SystemCallFilter")[-1] == "adjtimex clock_adjtime"
 
 
