@@ -14,7 +14,7 @@ from agent.packaging.as_debian import RECIPE
 UNITS = sorted((RECIPE / "systemd").iterdir())
 SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
 MOST_EXPOSED = 4.0
-"""What ``systemd-analyze security`` may give, 0 to 10, less is better: systemd 252 gives 3.6, others weigh otherwise."""
+"""What ``systemd-analyze security`` may give, 0 to 10, less is better: 252 gives 3.6, others weigh otherwise."""
 
 
 def systemd_analyze(*given: str) -> subprocess.CompletedProcess[str]:
