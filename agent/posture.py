@@ -14,7 +14,7 @@ import psutil
 
 from agent import __version__, wire
 from agent.host import Host
-from agent.probes import PROBES, observe
+from agent.probes import PROBES, RUN_ON, observe
 from agent.section import DENIED, ERROR, SEEN, Missing, Probe, Section, moment
 from agent.settings import USER_NAMES
 from agent.spool import Posture
@@ -58,6 +58,7 @@ def look(
         "downgraded": downgraded,
         "spool_degraded": degraded,
         "switched_off": sorted(switched_off),
+        "never_run_here": host.system not in RUN_ON,
     }
     return [*found, Section(AGENT, 1, SEEN, "", moment(host.now()), values)]
 

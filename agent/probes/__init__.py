@@ -44,6 +44,9 @@ PROBES: tuple[Probe, ...] = (
     software.PROBE,
 )
 
+RUN_ON = frozenset({"linux"})
+"""Systems on which the branches of the probes were really run; those for others follow the makers' documents alone."""
+
 
 def observe(probe: Probe, host: Host) -> Section:
     """Run one probe; whatever it could not do becomes the section's status, never an exception."""

@@ -17,7 +17,7 @@ from agent.host import Host
 from agent.posture import OFF, as_posture, bearings, boot_id, look, purposes, section_names
 from agent.probes import PROBES
 from agent.section import Probe, Seen
-from tests.agent.recorded import DEBIAN_LAPTOP, MACOS, NOT_ROOT, WINDOWS
+from tests.agent.recorded import DEBIAN_LAPTOP, MACOS, NOT_ROOT, WINDOWS, RecordedHost
 
 GOLDEN = Path(__file__).parent / "told.txt"
 NOTHING: frozenset[str] = frozenset()
@@ -130,3 +130,9 @@ def test_a_boot_has_an_identifier_where_the_kernel_gives_none() -> None:
 def test_the_agent_bears_the_version_of_the_house() -> None:
     assert __version__ == scanner.__version__
     assert {one.name: one for one in look(DEBIAN_LAPTOP, NOTHING)}["agent"].values["version"] == __version__
+
+
+@pytest.mark.parametrize(("host", "never"), [(DEBIAN_LAPTOP, False), (WINDOWS, True), (MACOS, True)])
+def test_the_agent_says_on_which_systems_it_was_never_run(host: RecordedHost, never: bool) -> None:
+    """Take a system from this list only with a run on the real one; docs/agent-sections.md says the same."""
+    assert {one.name: one for one in look(host, NOTHING)}["agent"].values["never_run_here"] is never
