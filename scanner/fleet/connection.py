@@ -20,6 +20,9 @@ HEAD_BYTES = 32 << 10
 """Request line and headers at most."""
 IDLE_S = 15.0
 """For how long a connection may stand after an answer."""
+LINGER_S = 2.0
+"""For how long a connection that the server has closed is still listened to, so that its last answer can be read; by
+default one could send for half a minute more what nobody wants."""
 SHORT_WAY = {wire.BEAT.encode(): wire.BEAT, wire.REPORT.encode(): wire.REPORT}
 LONG_WAY = frozenset({b"transfer-encoding", b"content-encoding", b"expect", b"upgrade"})
 """Headers with which a request is no plain one."""
@@ -62,7 +65,7 @@ class Guarded(HttpToolsProtocol):
             address = self.client[0] if self.client else ""
             self.application.take(self._path, self._body, self._signature, address, self._answer)
         elif self._head > HEAD_BYTES and not self._in_body and not self._whole:
-            self.transport.close()
+            self._close()
         elif idle and not self._whole:
             self._wait(self.request_seconds)
 
@@ -113,6 +116,8 @@ class Guarded(HttpToolsProtocol):
         """The answer of the long way is given."""
         super().on_response_complete()
         self._until = 0.0
+        if self.transport.is_closing():
+            self._close()
 
     def shutdown(self) -> None:
         """The server ends: answer what was taken, then close."""
@@ -163,10 +168,15 @@ class Guarded(HttpToolsProtocol):
         self.transport.write(b"".join(head))
         self.server_state.total_requests += 1
         if ends:
-            self.transport.close()
+            self._close()
             return
         self._idle = True
         self._until = self.loop.time() + IDLE_S
+
+    def _close(self) -> None:
+        self.transport.close()
+        self._rings.cancel()
+        self._rings = self.loop.call_later(LINGER_S, self.transport.abort)
 
     def _wait(self, seconds: float) -> None:
         """Wait no longer than so for the rest of a request; the timer may have to ring earlier than it was to."""
@@ -178,7 +188,7 @@ class Guarded(HttpToolsProtocol):
     def _look(self) -> None:
         now = self.loop.time()
         if self._until and now >= self._until - 0.001:
-            self.transport.close() if self._idle else self.transport.abort()
+            self._close() if self._idle else self.transport.abort()
             return
         again = self._until or now + self.request_seconds
         self._rings = self.loop.call_at(again, self._look)
