@@ -246,6 +246,9 @@ def _believed(agent: AgentTold) -> tuple[bool, GapWhy, str]:
     if agent.identity_collision is not None:
         detail = f"identity collision since {iso(agent.identity_collision)}: another agent gives the same hardware"
         return False, GapWhy.CONFLICT, f"{detail}, and nobody has told them apart"
+    if agent.downgraded is not None:
+        detail = f"downgraded since {iso(agent.downgraded)}: version {agent.version} is older than it may be"
+        return False, GapWhy.CONFLICT, f"{detail}, and no operator allowed it"
     if agent.confirmed_at is None:
         return False, GapWhy.UNSEEN, "the agent enrolled and has never told its state"
     if not agent.whole:

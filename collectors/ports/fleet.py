@@ -40,6 +40,8 @@ class AgentTold:
     sections: tuple[SectionSeen, ...]
     whole: bool
     """The stored sections add up to the digest that the agent last confirmed."""
+    downgraded: datetime | None = None
+    """Since when it reports an older version than it may."""
 
 
 class FleetPort(Protocol):
@@ -110,6 +112,7 @@ class FleetStore:
             host=agent.host,
             sections=tuple(sections),
             whole=_whole(agent, sections),
+            downgraded=None if agent.downgraded is None else moment(agent.downgraded),
         )
 
     def _sections(self, agent: AgentSeen) -> list[SectionSeen]:
