@@ -12,6 +12,7 @@ from typing import Literal
 
 from agent.section import Section
 from collectors import sections as posture
+from collectors.advisories.matching import Matching, Named, lost, named, read_feed
 from collectors.ports.fleet import AgentTold, FleetPort, FleetStore, allowed_silence
 from collectors.sections import facts_and_gaps, redacted
 from collectors.supplied_row import KNOWN
@@ -36,6 +37,7 @@ from scanner.model import (
 from scanner.sealed.canonical import canonical_json
 
 POSTURE = posture.PROMISED
+_OWN = ("EndpointAgent", "Same", "Advisories")
 _IN_PART = ("HardwareIdentity.tpm", "HardwareIdentity.serial", "Device.category", "Device.host_name")
 """Of these facts agents never say the rest: nothing attests where a key is kept, and no host knows whose it is."""
 _ATTRIBUTES = ("machine_id", "smbios_uuid", "serial", "tpm_ek_sha256")
@@ -53,6 +55,8 @@ class Settings:
     same: tuple[str, str] | None
     """Source, and the attribute by which it names the same devices."""
     interval_s: int
+    feeds: tuple[Named, ...] = ()
+    """Feeds of published flaws, against which installed software is held."""
 
     @classmethod
     def of(cls, target: Target) -> Settings:
@@ -63,14 +67,15 @@ class Settings:
         interval = target.options.get("interval_seconds", 300)
         if type(interval) is not int or not 1 <= interval <= 86_400:
             raise Malformed("options.interval_seconds must be a whole number from 1 to 86400")
+        feeds = named(target.options.get("advisories", []))
         given = target.options.get("same")
         if given is None:
-            return cls(external, None, interval)
+            return cls(external, None, interval, feeds)
         if not isinstance(given, Mapping) or set(given) != {"source", "by"} or given["by"] not in _ATTRIBUTES:
             raise Malformed(f"options.same must be {{ source = SOURCE, by = one of {', '.join(_ATTRIBUTES)} }}")
         if not isinstance(given["source"], str) or not re.fullmatch(r"[^:\s\x00-\x1f\x7f]+", given["source"]):
             raise Malformed("options.same.source must name a source of the estate")
-        return cls(external, (given["source"], given["by"]), interval)
+        return cls(external, (given["source"], given["by"]), interval, feeds)
 
 
 class EndpointCollector:
@@ -93,6 +98,8 @@ class EndpointCollector:
             own.add("Device.external")
         if target.options.get("same") is not None:
             own.add("Same")
+        if target.options.get("advisories"):
+            own.add("Advisories")
         return narrowed(own, target)
 
     def plan(self, target: Target) -> Iterator[PlannedCall]:
@@ -101,7 +108,7 @@ class EndpointCollector:
 
     def read(self, access: Access) -> Iterator[Record]:
         """Facts and gaps agent by agent, then a census of each fact; closed over the enrolled agents alone."""
-        promised = promised_facts(self.promises(access.target)) & {*POSTURE, "EndpointAgent", "Same"}
+        promised = promised_facts(self.promises(access.target)) & {*POSTURE, *_OWN}
         try:
             settings = Settings.of(access.target)
             place = access.target.captures or Path(access.target.address or ".")
@@ -125,6 +132,7 @@ class _Reading:
     def __init__(self, access: Access, store: FleetPort, settings: Settings, promised: frozenset[str]) -> None:
         self._access, self._store, self._settings, self._promised = access, store, settings, promised
         self._source = access.target.source
+        self._matching = Matching()
         self._silence = timedelta(seconds=allowed_silence(store.interval_s))
         self._members = Listing(Device, query="agents that are active or banned")
         self._seen: dict[str, set[str]] = {fact: set() for fact in promised}
@@ -145,6 +153,7 @@ class _Reading:
                 detail=f"the store has taken nothing from any agent since {iso(as_of)}: whether the server or its"
                 " agents are silent cannot be told",
             )
+        yield from self._feeds()
         members: set[str] = set()
         agents, part = self._store.agents(), 0
         while page := self._access.call(lambda: list(islice(agents, PAGE))):
@@ -163,6 +172,17 @@ class _Reading:
                 if agent.state in {"active", "banned"}:
                     members.add(asset)
         yield from self._closing(members, as_of)
+
+    def _feeds(self) -> Iterator[Record]:
+        """Read the feeds; each is kept by name and digest, for they are large and published."""
+        for place, each in enumerate(self._settings.feeds, start=1):
+            try:
+                feed, kept = self._access.call(lambda each=each: read_feed(each))  # type: ignore[misc]
+            except ReadError as error:
+                self._matching.lost.append(lost(error))
+                continue
+            self._matching.feeds.append(feed)
+            yield Capture(name=f"feed-{place:02}.json", media_type="application/json", content=kept)
 
     def _closing(self, members: set[str], as_of: datetime) -> Iterator[Record]:
         """A census of each fact; complete only where every enrolled agent yielded it."""
@@ -189,7 +209,7 @@ class _Reading:
         yield Device(asset=asset, observed_at=as_of, external=self._settings.external)
         for field in ("category", "host_name"):
             yield Gap(fact="Device", why=why, detail=detail, asset=asset, field=field)
-        for fact in sorted(POSTURE - {"Device"}):
+        for fact in sorted({*POSTURE, "Advisories"} - {"Device"}):
             yield Gap(fact=fact, why=why, detail=detail, asset=asset)
 
     def _posture(self, agent: AgentTold, asset: str, confirmed_at: datetime) -> Iterator[Fact | Gap]:
@@ -207,6 +227,8 @@ class _Reading:
                 continue
             device |= isinstance(record, Device)
             yield record
+        if self._settings.feeds:
+            yield from self._matching.of(found, asset, confirmed_at)
         if not device:  # It is enrolled all the same, and a listing without it would be none.
             yield Device(asset=asset, observed_at=confirmed_at, external=self._settings.external)
 

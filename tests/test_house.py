@@ -43,6 +43,7 @@ ALSO: dict[str, tuple[str, ...]] = {
     "collectors/local.py": ("agent.host", "agent.probes", "agent.section"),
     "collectors/sections.py": ("agent.section",),  # the form in which probes hand over what they saw
     "collectors/endpoint.py": ("agent.section",),
+    "collectors/advisories/matching.py": ("agent.section",),
     # One reading of the fleet's tables, which stands beside their schema and speaks to every database they lie in.
     "collectors/ports/fleet.py": ("agent.wire", "scanner.fleet.reading", "scanner.fleet.settings"),
 }

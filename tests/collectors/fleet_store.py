@@ -66,16 +66,26 @@ class Written:
         self._number += 1
         number, told = self._number, [section.to_dict() for section in sections]
         index = {section["name"]: wire.section_digest(section) for section in told}
-        self._database.run(
-            "INSERT INTO agent VALUES (?, ?, ?, ?, 1, ?, ?, '192.0.2.1', '', 0, 0, 0, ?, ?, '')",
-            (
-                number, agent_id(number), status, f"{number:064x}", NOW_MS - 86_400_000,
-                json.dumps({"hostname": f"host-{number}"} | host), clone, collision,
-            ),
-        )  # fmt: skip
-        self._database.run(
-            "INSERT INTO agent_state VALUES (?, 1, 0, ?, '', '', '', 0, 0, ?, ?, 1500, '1.0.0')",
-            (number, wire.root_digest(index), seen, (seen if told else 0) if confirmed is None else confirmed),
+        self._insert(
+            "agent",
+            number=number,
+            id=agent_id(number),
+            status=status,
+            key_id=f"{number:064x}",
+            enrolled=NOW_MS - 86_400_000,
+            host=json.dumps({"hostname": f"host-{number}"} | host),
+            clone_suspected=clone,
+            identity_collision=collision,
+        )
+        self._insert(
+            "agent_state",
+            agent=number,
+            seq=1,
+            root=wire.root_digest(index),
+            last_seen=seen,
+            confirmed=(seen if told else 0) if confirmed is None else confirmed,
+            skew=1500,
+            version="1.0.0",
         )
         for section in told:
             body = wire.section_bytes(section)
@@ -86,6 +96,14 @@ class Written:
                 (number, section["name"], digest, section["observed_at"], seen),
             )
         return f"device:fleet:{agent_id(number)}"
+
+    def _insert(self, table: str, **values: Any) -> None:
+        """One row; columns that are not named are empty."""
+        rows = self._database.rows(f"SELECT name, type, [notnull] FROM pragma_table_info('{table}')")
+        empty = {name: (0 if kind == "INTEGER" else "") if needed else None for name, kind, needed in rows}
+        row = empty | values
+        marks = ", ".join("?" * len(row))
+        self._database.run(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values()))
 
     def run(self, sql: str) -> None:
         self._database.run(sql)

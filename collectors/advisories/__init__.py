@@ -1,0 +1,1 @@
+"""Feeds of published flaws, read from files, against the packages that a host says are installed."""
