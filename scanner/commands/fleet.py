@@ -241,6 +241,16 @@ def audit(folder: Path, last: int, verify: bool, as_json: bool) -> None:
         say(f"{entry.number}  {_time(entry.made)}  {entry.says.get('event')}  {msgspec.json.encode(says).decode()}")
 
 
+@fleet.command("openapi")
+@folder_option
+def openapi(folder: Path) -> None:
+    """Print the OpenAPI 3.1 document of the server: what agents and policy engines may ask, and what is answered."""
+    from scanner.commands.session import say_json
+    from scanner.fleet.openapi import document
+
+    say_json(document(load_settings(folder).url))
+
+
 @contextmanager
 def _database(folder: Path) -> Iterator[Database]:
     database = open_database(folder, load_settings(folder))

@@ -12,11 +12,14 @@ import msgspec
 
 from agent import wire
 
-Nonce = Annotated[str, msgspec.Meta(max_length=256, pattern=r"^[\x21-\x7e]*$")]
-Plain = Annotated[str, msgspec.Meta(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Hex = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
-AgentId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")]
-SectionName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+# In every pattern, $ alone would let a line's end follow.
+Nonce = Annotated[str, msgspec.Meta(max_length=256, pattern=r"^[\x21-\x7e]*$(?!\n)")]
+Plain = Annotated[str, msgspec.Meta(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+Hex = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+AgentId = Annotated[
+    str, msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$(?!\n)")
+]
+SectionName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,47}$(?!\n)")]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Pem = Annotated[str, msgspec.Meta(max_length=4096)]
 Number = Annotated[int, msgspec.Meta(ge=-(2**53) + 1, le=2**53 - 1)]
@@ -63,12 +66,12 @@ class Beat(Message):
     v: Literal[1]
     agent: AgentId
     seq: Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
-    boot_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]*$")]
+    boot_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]*$(?!\n)")]
     nonce: Nonce
     root: Hex
     prev_root: Hex
     ts: Moment
-    agent_version: Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[\x20-\x7e]*$")]
+    agent_version: Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[\x20-\x7e]*$(?!\n)")]
 
 
 class Report(Beat):

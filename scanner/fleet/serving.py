@@ -194,7 +194,7 @@ class FleetServer:
             lifespan="off",
             access_log=False,
             proxy_headers=False,  # an address is what the connection says; anybody can write a header
-            log_level="warning",
+            log_level="error",  # its warnings are one for each odd request, so that anybody could fill the disk
             server_header=False,
             backlog=BACKLOG,
             limit_concurrency=self.settings.connections,

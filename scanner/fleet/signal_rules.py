@@ -28,7 +28,7 @@ _FIELD = re.compile(r"([a-z][a-z0-9_]{0,47})\.([a-z][a-z0-9_]{0,63})(?:\[\]\.([a
 class Condition(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """Something that is so, is not so, or is not known."""
 
-    field: Annotated[str, msgspec.Meta(pattern=f"^{_FIELD.pattern}$")]
+    field: Annotated[str, msgspec.Meta(pattern=rf"^{_FIELD.pattern}$(?!\n)")]
     """SECTION.VALUE, or SECTION.LIST[].KEY for a value in each entry of a list."""
     operator: Literal["is", "is_not", "one_of", "at_least", "at_most", "within_days", "not_past"]
     value: Scalar | tuple[Scalar, ...] | None = None
@@ -81,7 +81,7 @@ class Rule(Condition, forbid_unknown_fields=True, frozen=True, kw_only=True):
 class _File(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     version: Literal[1]
     rules: Annotated[
-        dict[Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9-]{0,63}$")], Rule],
+        dict[Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,63}$(?!\n)")], Rule],
         msgspec.Meta(min_length=1, max_length=64),
     ]
 
