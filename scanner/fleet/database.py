@@ -42,8 +42,8 @@ class Database(Protocol):
         """One change for each row."""
         ...
 
-    def among(self, column: str, values: Sequence[str]) -> tuple[str, Any]:
-        """A condition that a column holds one of these texts, and its one parameter."""
+    def among(self, column: str, values: Sequence[str] | Sequence[int]) -> tuple[str, Any]:
+        """A condition that a column holds one of these texts or numbers, and its one parameter."""
         ...
 
     def transaction(self, *, durable: bool = True) -> AbstractContextManager[None]:
@@ -108,8 +108,8 @@ class Sqlite:
         with self._translated():
             self._connection.executemany(sql, rows)
 
-    def among(self, column: str, values: Sequence[str]) -> tuple[str, Any]:
-        """A condition that a column holds one of these texts, and its parameter."""
+    def among(self, column: str, values: Sequence[str] | Sequence[int]) -> tuple[str, Any]:
+        """A condition that a column holds one of these, and its parameter."""
         return f"{column} IN (SELECT value FROM json_each(?))", json.dumps(values)
 
     @contextmanager

@@ -14,7 +14,7 @@ from scanner.fleet.chain import Nonces, Step, follow, judge, ms
 from scanner.fleet.database import Database
 from scanner.fleet.journal import AUDIT, note
 from scanner.fleet.messages import Beat, Offered, Report
-from scanner.fleet.posture import Posture
+from scanner.fleet.posture import Pages, Posture
 from scanner.fleet.versions import weigh
 
 _KEEP = """
@@ -59,6 +59,8 @@ class Ingest:
     def take(self, database: Database, batch: Sequence[Sent], now: int) -> list[Answer]:
         """The answer to each message; inside a transaction, whose end alone makes the answers true."""
         agents = speaking(database, [sent.key_id for sent in batch])
+        reporting = [agents[sent.key_id].number for sent in batch if sent.sections and sent.key_id in agents]
+        pages = Pages(database, reporting)
         kept: dict[int, tuple[object, ...]] = {}
         answers = []
         time = rfc3339(now)
@@ -68,27 +70,28 @@ class Ingest:
                 answers.append(refusal("unknown_key"))
                 continue
             barred = agent.barred(now)
-            answers.append(barred or self._one(database, agent, sent, now, time, kept))
+            answers.append(barred or self._one(pages, agent, sent, now, time, kept))
+        pages.write()
         if kept:
             database.run_many(_KEEP, list(kept.values()))
         return answers
 
     def _one(
         self,
-        database: Database,
+        pages: Pages,
         agent: Speaking,
         sent: Sent,
         now: int,
         time: str,
         kept: dict[int, tuple[object, ...]],
     ) -> Answer:
-        beat, link = sent.beat, agent.link
+        database, beat, link = pages.database, sent.beat, agent.link
         step, differs = judge(link, beat, sent.mark, self._nonces)
         if step is Step.STALE:
             return refusal("stale")
         if step is Step.FORK:
             return suspect(database, agent, now, differs=differs, seq=beat.seq, boot_id=beat.boot_id)
-        posture = Posture(database, agent, now)
+        posture = Posture(pages, agent, now)
         if step is Step.REPEATED:
             need = posture.lacking(beat) if beat.seq == link.seq else []
             return self._receipt(agent, sent, now, time, need)

@@ -39,8 +39,8 @@ class Postgresql:
         with self._translated(), self._connection().cursor() as cursor:
             cursor.executemany(_marked(sql), rows)
 
-    def among(self, column: str, values: Sequence[str]) -> tuple[str, Any]:
-        """A condition that a column holds one of these texts, and its parameter."""
+    def among(self, column: str, values: Sequence[str] | Sequence[int]) -> tuple[str, Any]:
+        """A condition that a column holds one of these, and its parameter."""
         return f"{column} = ANY(?)", list(values)
 
     @contextmanager
