@@ -1,0 +1,222 @@
+"""What the fleet server spends on a heartbeat and on a changed report: processor, bytes stored, memory.
+
+    python benchmarks/fleet_server.py [MESSAGES [CONNECTIONS]]
+
+Everything runs on this machine: the server in a process of its own, the simulated agents (their keys, signatures and
+chains are real) in this one; the load is as fast as both together go. Processor is user and system time of the
+server's processes from /proc, that of the database's beside it. Yardsticks of the same run: one signature verified,
+one exchange and one new connection of a server that reads nothing (uvloop, the same TLS, the same sizes), and one
+heartbeat at the store alone. PostgreSQL is measured where it is installed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import fleet_agents
+import msgspec
+from fleet_agents import ECHO, Served, Simulated
+
+from agent import wire
+from scanner.fleet.chain import Nonces, mark_of
+from scanner.fleet.ingest import Ingest, Sent
+from scanner.fleet.messages import Beat, decoded
+from scanner.fleet.serving import secret
+from scanner.fleet.settings import load_settings, open_database
+
+AGENTS = 1000
+
+
+@dataclass
+class Load:
+    """How the simulated agents speak: over how many connections, and what."""
+
+    folder: Path
+    port: int
+    tls: bool
+    connections: int
+    anew: bool = False
+    """A new connection for every message, as agents do, or the same ones again and again."""
+
+
+async def speak(load: Load, agents: list[Simulated], messages: int, *, reports: bool) -> float:
+    """Let the agents speak in turn; gives messages in a second. Anything but 200 ends the run."""
+    context = fleet_agents.trusting(load.folder) if load.tls else None
+    section = fleet_agents.sections_of_this_host()[fleet_agents.CHANGING]
+    turns = iter(range(messages))
+    free = list(agents)
+
+    async def one_line() -> None:
+        line = None if load.anew else await fleet_agents.connect(load.port, context)
+        for _ in turns:
+            agent = free.pop(0)
+            body, root = agent.changed_report(section) if reports else (agent.beat(), agent.root)
+            request = agent.request(wire.REPORT if reports else wire.BEAT, body)
+            used = line or await fleet_agents.connect(load.port, context)
+            status, answer = await used.ask(request)
+            if line is None:
+                used.transport.close()
+            if status != 200:
+                raise SystemExit(f"the server answered {status}: {answer!r}")
+            agent.accepted(root, msgspec.json.decode(answer))
+            free.append(agent)
+
+    began = time.perf_counter()
+    await asyncio.gather(*(one_line() for _ in range(load.connections)))
+    return messages / (time.perf_counter() - began)
+
+
+async def echo(load: Load, messages: int) -> None:
+    """The same traffic to a server that reads nothing."""
+    context = fleet_agents.trusting(load.folder) if load.tls else None
+    turns = iter(range(messages))
+    request = Simulated().request(wire.BEAT, b"x" * 420)
+
+    async def one_line() -> None:
+        line = None if load.anew else await fleet_agents.connect(load.port, context)
+        for _ in turns:
+            used = line or await fleet_agents.connect(load.port, context)
+            await used.ask(request)
+            if line is None:
+                used.transport.close()
+
+    await asyncio.gather(*(one_line() for _ in range(load.connections)))
+
+
+def stored(folder: Path, agents: list[Simulated], messages: int) -> float:
+    """Seconds of processor for one heartbeat at the store, 256 in a transaction."""
+    settings = load_settings(folder)
+    database = open_database(folder, settings)
+    ingest = Ingest(Nonces(secret(database)), settings.interval)
+    spent = 0.0
+    for _ in range(messages // 256):
+        some = agents[:256]
+        bodies = [agent.beat() for agent in some]
+        batch = [
+            Sent(agent.key_id, decoded(body, Beat), body, mark_of(body), b"", [])
+            for agent, body in zip(some, bodies, strict=True)
+        ]
+        began = time.process_time()
+        with database.transaction(durable=False):
+            answers = ingest.take(database, batch, int(time.time() * 1000))
+        spent += time.process_time() - began
+        for agent, answer in zip(some, answers, strict=True):
+            agent.accepted(agent.root, msgspec.json.decode(answer.body))
+    database.close()
+    return spent / (messages // 256 * 256)
+
+
+class Measured:
+    """Prints rows, each with its ratio to one verification."""
+
+    def __init__(self, verification: float) -> None:
+        self._verification = verification
+
+    def tell(self, what: str, seconds: float, more: str = "") -> None:
+        """One row."""
+        print(f"  {what:<58} {seconds * 1000:6.3f} ms  {seconds / self._verification:5.2f} x  {more}", flush=True)
+
+    def measure(self, what: str, served: Served, load: Load, agents: list[Simulated], messages: int) -> None:
+        """Heartbeats, then changed reports."""
+        warm = messages // 10
+        for reports in (False, True):
+            count = messages // 3 if reports else messages
+            fleet_agents.run(speak(load, agents, warm, reports=reports))
+            server, database = served.processor()
+            rate = fleet_agents.run(speak(load, agents, count, reports=reports))
+            spent = [now - then for now, then in zip(served.processor(), (server, database), strict=True)]
+            beside = f"database's own {spent[1] / count * 1000:.3f} ms  " if served.database_pid else ""
+            name = "changed report" if reports else "heartbeat"
+            self.tell(f"{what}, {name}", spent[0] / count, f"{beside}{rate:.0f}/s")
+
+
+def main() -> None:
+    """Measure and print."""
+    messages = int(sys.argv[1]) if len(sys.argv) > 1 else 12_000
+    connections = int(sys.argv[2]) if len(sys.argv) > 2 else 128
+    verification = fleet_agents.one_verification()
+    rows = Measured(verification)
+    print(
+        f"{fleet_agents.machine()}; {messages} heartbeats, {messages // 3} changed reports, {connections} connections"
+    )
+    print("processor of the server for one, and as a multiple of one verified signature:")
+    rows.tell("yardstick: one P-256 signature verified", verification)
+    sections = fleet_agents.sections_of_this_host()
+    with tempfile.TemporaryDirectory() as place, fleet_agents.fleet(Path(place)) as folder:
+        agents = fleet_agents.enrolled(folder, AGENTS, sections)
+        with fleet_agents.serving(folder):
+            pass  # it has made its certificate
+        for tls, anew in ((True, False), (True, True), (False, False)):
+            with fleet_agents.serving(folder, tls=tls, program=ECHO) as served:
+                fleet_agents.run(echo(Load(folder, served.port, tls, connections, anew), messages // 10))
+                before, count = served.processor()[0], messages // (3 if anew else 1)
+                fleet_agents.run(echo(Load(folder, served.port, tls, connections, anew), count))
+                rows.tell(f"yardstick: nothing read, {_way(tls, anew)}", (served.processor()[0] - before) / count)
+        rows.tell("yardstick: one heartbeat at the store, SQLite", stored(folder, agents, messages // 4))
+        _server("SQLite", rows, folder, agents, (messages, connections))
+        _bytes(folder, agents, messages // 4)
+    with fleet_agents.postgresql() as found:
+        if found is None:
+            print("PostgreSQL is not installed here: not measured")
+            return
+        with tempfile.TemporaryDirectory() as place, fleet_agents.fleet(Path(place), found[0]) as folder:
+            agents = fleet_agents.enrolled(folder, AGENTS, sections)
+            _server("PostgreSQL", rows, folder, agents, (messages, connections), found[1])
+
+
+def _server(
+    store: str,
+    rows: Measured,
+    folder: Path,
+    agents: list[Simulated],
+    size: tuple[int, int],
+    database_pid: int | None = None,
+) -> None:
+    messages, connections = size
+    for tls, anew in ((True, False), (True, True), (False, False)):
+        with fleet_agents.serving(folder, tls=tls, database_pid=database_pid) as served:
+            load = Load(folder, served.port, tls, connections, anew)
+            rows.measure(f"{store}, {_way(tls, anew)}", served, load, agents, messages // (3 if anew else 1))
+            now, peak = served.memory()
+        print(f"    server's memory after it {now:.1f} MB, peak {peak:.1f} MB")
+
+
+def _way(tls: bool, anew: bool) -> str:
+    return f"{'TLS' if tls else 'no TLS'}, {'new connections' if anew else 'kept connections'}"
+
+
+def _bytes(folder: Path, agents: list[Simulated], messages: int) -> None:
+    """Bytes that unchanged and changed reports leave in SQLite."""
+    section = fleet_agents.sections_of_this_host()[fleet_agents.CHANGING]
+    settings = load_settings(folder)
+    for what in ("unchanged report", "changed report"):
+        before = _pages(folder)
+        database = open_database(folder, settings)
+        ingest = Ingest(Nonces(secret(database)), settings.interval)
+        for begin in range(0, messages, 250):
+            some = [agents[(begin + place) % len(agents)] for place in range(250)]
+            made = [agent.changed_report(section) if what[0] == "c" else (agent.beat(), agent.root) for agent in some]
+            batch = [fleet_agents.sent(agent, body) for agent, (body, _) in zip(some, made, strict=True)]
+            with database.transaction(durable=False):
+                answers = ingest.take(database, batch, int(time.time() * 1000))
+            for agent, (_, root), answer in zip(some, made, answers, strict=True):
+                agent.accepted(root, msgspec.json.decode(answer.body))
+        database.close()
+        print(f"  bytes in the database for one {what}: {(_pages(folder) - before) / messages:.1f}")
+
+
+def _pages(folder: Path) -> int:
+    """Size of the database once its log is written back."""
+    database = open_database(folder, load_settings(folder))
+    database.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+    return fleet_agents.bytes_on_disk(folder)
+
+
+if __name__ == "__main__":
+    main()
