@@ -25,7 +25,7 @@ from scanner.judging.explain import Shown
 from scanner.judging.judge import Use, use_sql
 from scanner.model import GapWhy, Outcome, iso
 from scanner.result import Assessment, Dossier, FindingRow, FindingScope
-from scanner.sealed.archive import read_result, reopen
+from scanner.sealed.archive import read_head, read_result, reopen
 from scanner.sealed.disk import write_whole
 from scanner.sealed.seal import verify
 
@@ -54,10 +54,10 @@ def strict_beside(path: Path, assessment: Assessment) -> Assessment | None:
     for sibling in sorted(path.parent.iterdir()):
         if sibling == path or not (sibling / "assessment.json").is_file():
             continue
-        found = read_result(sibling)
-        same = found.as_of == assessment.as_of and sorted(c.digest for c in found.collections) == collections
-        if same and found.baseline.id == f"{assessment.baseline.id}-strict":
-            return found
+        head = read_head(sibling)
+        same = head.as_of == assessment.as_of and sorted(c.digest for c in head.collections) == collections
+        if same and head.baseline.id == f"{assessment.baseline.id}-strict":
+            return read_result(sibling)
     return None
 
 

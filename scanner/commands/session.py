@@ -175,13 +175,12 @@ def summary(assessment: Assessment) -> None:
         f"level {head.without_exceptions.floor.value} proven, {head.without_exceptions.ceiling.value} possible"
         f" (with exceptions {head.with_exceptions.floor.value}, {head.with_exceptions.ceiling.value})"
     )
-    for scope in sorted({(grade.system, grade.scene.value) for grade in assessment.grades}):
-        cells = [
-            f"{grade.pillar.value} {grade.floor.value}..{grade.ceiling.value}"
-            for grade in assessment.grades
-            if (grade.system, grade.scene.value) == scope
-        ]
-        say(f"  {scope[0]} / {scope[1]}: {'  '.join(cells)}")
+    cells: dict[tuple[str, str], list[str]] = {}
+    for grade in assessment.grades:
+        told = f"{grade.pillar.value} {grade.floor.value}..{grade.ceiling.value}"
+        cells.setdefault((grade.system, grade.scene.value), []).append(told)
+    for scope, pillars in sorted(cells.items()):
+        say(f"  {scope[0]} / {scope[1]}: {'  '.join(pillars)}")
     documents = sum(
         requirement.kind in DOCUMENTS and requirement.state.value != "met"
         for grade in assessment.grades

@@ -37,7 +37,6 @@ from scanner.model import (
     Fact,
     GapWhy,
     Origin,
-    Pillar,
     iso,
     narrowed,
     promised_facts,
@@ -58,7 +57,7 @@ from scanner.result import (
     Unassigned,
 )
 from scanner.sampling.claim import needs_of
-from scanner.sealed.canonical import canonical_json, sha256_hex
+from scanner.sealed.canonical import canonical_parts
 from scanner.sealed.collection import Collection, censuses, gaps
 
 MEMBERSHIP_MAX_AGE = timedelta(days=30)
@@ -211,7 +210,7 @@ class _Run:
         self.registers = self.registers.lapsing(lambda entry: self._bound(entry, populations))
         self._gaps(populations)
         verdicts = self._verdicts()
-        grades = [verdicts.grade(scope, pillar) for scope in self.membership.scopes for pillar in Pillar]
+        grades = [grade for scope in self.membership.scopes for grade in verdicts.grades(scope)]
         findings = {name: findings_digest(judged) for name, judged in sorted(self.judged.items())}
         return Graded(
             self.inputs,
@@ -425,10 +424,12 @@ def assessment_digest(inputs: Inputs, code: str, grades: Sequence[Grade], findin
         "previous": inputs.previous.assessment if inputs.previous is not None else None,
         "code": code,
         "as_of": iso(inputs.as_of),
-        "grades": msgspec.to_builtins(list(grades)),
         "findings": dict(findings),
     }
-    return sha256_hex(canonical_json(body))
+    digest = hashlib.sha256()
+    for part in canonical_parts(body, {"grades": grades}):
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def _collection_ref(target: ReadTarget) -> CollectionRef:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import scanner
 from scanner.grading.assess import Graded
@@ -10,7 +10,7 @@ from scanner.grading.grade import RULE_VERSION
 from scanner.grading.lift_text import lift_text
 from scanner.guideline.crosswalk import Crosswalk, load_crosswalks
 from scanner.guideline.nouns import Baseline, Requirement
-from scanner.judging.explain import Shown, shown
+from scanner.judging.explain import Shown, first_shown, shown
 from scanner.judging.judge import Use
 from scanner.model import Outcome
 from scanner.result import (
@@ -165,32 +165,52 @@ def _requirement_texts(requirement: Requirement, owner: str, graded: Graded) -> 
 
 def examples(graded: Graded, per_outcome: int = EXAMPLES_PER_OUTCOME) -> Iterator[Example]:
     """The first assets of every requirement that failed, then those that stayed unknown, each with its sentence."""
-    baseline = graded.inputs.baseline
-    for item in baseline.items.values():
-        for requirement in item.requires:
-            for part in requirement.walk():
-                use = graded.uses.get(part.address)
-                if use is None or use.id in graded.judged[use.over].errors:
-                    continue
-                rows = [
-                    row
-                    for outcome in (Outcome.FAIL, Outcome.UNKNOWN)
-                    for row in seen(graded, use, outcome=outcome, limit=per_outcome)
-                ]
-                assets = [row.asset for row in rows]
-                places = evidence_of(graded, use, assets)
-                members = graded.membership.of(graded.judged[use.over].population, assets)
-                for row in rows:
-                    yield Example(
-                        item=item.id,
-                        requirement=part.address,
-                        use=use.id,
-                        asset=row.asset,
-                        outcome=row.outcome,
-                        sentence=sentence(baseline, part, row),
-                        evidence=places[row.asset],
-                        systems=sorted({s.system for s, member in members[row.asset] if member is not False}),
-                    )
+    found: list[tuple[str, Requirement, Use, list[Shown]]] = []
+    judged = {population: set[str]() for population in graded.judged}
+    of_fact: dict[str, set[str]] = {}
+    for item in graded.inputs.baseline.items.values():
+        for part in (each for requirement in item.requires for each in requirement.walk()):
+            use = graded.uses.get(part.address)
+            if use is None or use.id in graded.judged[use.over].errors:
+                continue
+            rows = first_shown(
+                graded.judged[use.over],
+                use,
+                graded.inputs.as_of,
+                graded.inputs.estate.precedence,
+                (Outcome.FAIL, Outcome.UNKNOWN),
+                per_outcome,
+            )
+            found.append((item.id, part, use, rows))
+            assets = {row.asset for row in rows}
+            judged[use.over] |= assets
+            for fact in _facts(graded, use):
+                of_fact.setdefault(fact, set()).update(assets)
+    systems = {population: _systems(graded, population, assets) for population, assets in judged.items()}
+    mentions = {fact: _mentions(graded, fact, assets) for fact, assets in of_fact.items()}
+    for owner, part, use, rows in found:
+        facts = _facts(graded, use)
+        for row in rows:
+            yield Example(
+                item=owner,
+                requirement=part.address,
+                use=use.id,
+                asset=row.asset,
+                outcome=row.outcome,
+                sentence=sentence(graded.inputs.baseline, part, row),
+                evidence=[place for fact in facts for place in mentions[fact].get(row.asset, ())],
+                systems=systems[use.over][row.asset],
+            )
+
+
+def _systems(graded: Graded, population: str, assets: set[str]) -> dict[str, list[str]]:
+    """The systems that an asset belongs to, or may; one list for all that belong to the same."""
+    members = graded.membership.of(graded.judged[population].population, assets)
+    lists: dict[int, list[str]] = {}
+    for places in members.values():
+        if id(places) not in lists:
+            lists[id(places)] = sorted({scope.system for scope, member in places if member is not False})
+    return {asset: lists[id(places)] for asset, places in members.items()}
 
 
 def seen(
@@ -221,12 +241,21 @@ def sentence(baseline: Baseline, requirement: Requirement, row: Shown) -> Text:
 
 def evidence_of(graded: Graded, use: Use, assets: Sequence[str]) -> dict[str, list[str]]:
     """For each asset ``collection root / file`` of every file in which a row about it was judged."""
+    mentions = [_mentions(graded, fact, assets) for fact in _facts(graded, use)]
+    return {asset: [place for told in mentions for place in told.get(asset, ())] for asset in assets}
+
+
+def _facts(graded: Graded, use: Use) -> list[str]:
+    """Names of the facts that a use judges by."""
     built = use.check.build(graded.inputs.as_of, use.parameters)
-    names = {fact.__name__ for fact, _ in built.touched.fields} | {use.over}
-    found: dict[str, list[str]] = {asset: [] for asset in assets}
-    for name in sorted(names):
-        for source in graded.evidence.promising(name):
-            for target, path in graded.evidence.files(source, name):
-                for asset in graded.evidence.mentioned(path, assets):
-                    found[asset].append(f"{target.root}/facts/{name}.parquet")
+    return sorted({fact.__name__ for fact, _ in built.touched.fields} | {use.over})
+
+
+def _mentions(graded: Graded, fact: str, assets: Iterable[str]) -> dict[str, list[str]]:
+    """By asset the places of a fact's files with rows about it, in order of source and target."""
+    found: dict[str, list[str]] = {}
+    for source in graded.evidence.promising(fact):
+        for target, path in graded.evidence.files(source, fact):
+            for asset in graded.evidence.mentioned(path, assets):
+                found.setdefault(asset, []).append(f"{target.root}/facts/{fact}.parquet")
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import msgspec
 
@@ -41,6 +42,10 @@ class Watch:
         alarms = [alarm for entry in self._exceptions() for alarm in self._alarms(entry, counts[entry.id])]
         return rows, alarms
 
+    @cached_property
+    def _entries(self) -> Mapping[str, Entry]:
+        return {each.entry.id: each.entry for each in self.registers.standings}
+
     def _exceptions(self) -> Iterator[Entry]:
         for standing in self.registers.standings:
             if standing.counts and standing.entry.kind is EntryKind.EXCEPTION:
@@ -72,7 +77,7 @@ class Watch:
     # rows
 
     def _row(self, row: RegisterRow, counts: Mapping[str, Beside]) -> RegisterRow:
-        entry = next((each.entry for each in self.registers.standings if each.entry.id == row.id), None)
+        entry = self._entries.get(row.id)
         if entry is None:
             return row
         if entry.plan is not None:

@@ -83,8 +83,8 @@ class JudgedRegisters:
         """
         told = [
             standing
-            for standing in self.of(kind, system)
-            if standing.entry.requirement == requirement and standing.entry.covers(system, scene)
+            for standing in self._by_requirement.get((kind, system, requirement), ())
+            if standing.entry.covers(system, scene)
         ]
         lost = [
             link.id
@@ -188,6 +188,14 @@ class JudgedRegisters:
         found: dict[tuple[str, str], list[Standing]] = {}
         for standing in self.standings:
             found.setdefault((standing.entry.kind.value, standing.entry.system), []).append(standing)
+        return found
+
+    @cached_property
+    def _by_requirement(self) -> dict[tuple[str, str, str], list[Standing]]:
+        found: dict[tuple[str, str, str], list[Standing]] = {}
+        for standing in self.standings:
+            entry = standing.entry
+            found.setdefault((entry.kind.value, entry.system, entry.requirement), []).append(standing)
         return found
 
 

@@ -20,7 +20,7 @@ from scanner.institution.register_standing import (
     ScopeStatement,
     Standing,
 )
-from scanner.institution.toml_source import TomlSource, raise_problems, read_file
+from scanner.institution.toml_source import Table, TomlSource, raise_problems, read_file
 from scanner.model import Scene, utc
 from scanner.sampling.claim import Need
 from scanner.sealed.canonical import files_digest
@@ -143,7 +143,7 @@ def _entries(
     files: Mapping[str, bytes], known: Known, problems: list[Problem], shown: Callable[[str], str]
 ) -> list[Entry]:
     entries: list[Entry] = []
-    places: dict[str, str] = {}
+    places: dict[str, Table] = {}
     for name, content in files.items():
         try:
             top = TomlSource(shown(name), content).table(problems)
@@ -154,9 +154,10 @@ def _entries(
             for table in top.expect_tables(kind.value, required=False):
                 entry = read_entry(kind, table, known)
                 if entry.id in places:
-                    table.problem("id", f"{entry.id!r} stands at {places[entry.id]} already")
+                    there = places[entry.id]
+                    table.problem("id", f"{entry.id!r} stands at {there.source.file}:{there.line()} already")
                 elif entry.id:
-                    places[entry.id] = f"{shown(name)}:{table.line()}"
+                    places[entry.id] = table
                 entries.append(entry)
         top.close()
     return entries

@@ -222,7 +222,8 @@ class Evidence:
 
     def mentioned(self, path: Path, assets: Iterable[str]) -> set[str]:
         """Which of the assets a fact file has rows about, under their own keys or aliases."""
-        owner = {key: asset for asset in assets for key in self.keys_of(asset)}
+        owner = {asset: asset for asset in assets}
+        owner |= {alias: key for alias, key in self.same.canonical.items() if key in owner}
         if not owner:
             return set()
         names = ", ".join(quoted(key) for key in sorted(owner))

@@ -110,6 +110,28 @@ class Shown:
     why: tuple[str, ...]
 
 
+def first_shown(
+    judged: Judged,
+    use: Use,
+    as_of: datetime,
+    precedence: Mapping[str, Sequence[str]],
+    outcomes: Sequence[Outcome],
+    limit: int,
+) -> list[Shown]:
+    """The first assets of each outcome, outcome by outcome, as ``shown`` tells them one outcome at a time."""
+    held = identifier(use.id)
+    wanted = ", ".join(str(outcome.code) for outcome in outcomes)
+    rows = _chosen(
+        judged,
+        use,
+        as_of,
+        precedence,
+        f"WHERE {held} IN ({wanted}) "
+        f"QUALIFY row_number() OVER (PARTITION BY {held} ORDER BY id) <= {int(limit)} ORDER BY id",
+    )
+    return sorted(rows, key=lambda row: outcomes.index(row.outcome))
+
+
 def shown(
     judged: Judged,
     use: Use,
@@ -123,16 +145,22 @@ def shown(
 
     Built on demand: nothing of this is stored, all of it follows from the collections.
     """
-    population, evidence = judged.population, judged.population.evidence
     wanted = ["true"]
     if outcome is not None:
         wanted.append(f"{identifier(use.id)} = {outcome.code}")
     if asset is not None:
         wanted.append(f"asset = {quoted(asset)}")
     at_most = f" LIMIT {int(limit)}" if limit is not None else ""
+    return _chosen(judged, use, as_of, precedence, f"WHERE {' AND '.join(wanted)} ORDER BY id{at_most}")
+
+
+def _chosen(
+    judged: Judged, use: Use, as_of: datetime, precedence: Mapping[str, Sequence[str]], which: str
+) -> list[Shown]:
+    population, evidence = judged.population, judged.population.evidence
     evidence.connection.execute(
         f"CREATE OR REPLACE TEMP TABLE chosen AS SELECT id, asset, {identifier(use.id)} AS outcome "
-        f"FROM {judged.table} WHERE {' AND '.join(wanted)} ORDER BY id{at_most}"
+        f"FROM {judged.table} {which}"
     )
     row = evidence.connection.execute("SELECT count(*) FROM chosen").fetchone()
     if row is None or not row[0]:

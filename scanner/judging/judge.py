@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import duckdb
@@ -29,7 +30,7 @@ class Use:
     parameters: Mapping[str, Any]
     max_age: timedelta
 
-    @property
+    @cached_property
     def id(self) -> str:
         """``check@hash8``: the name of its column in findings."""
         body = json.dumps(

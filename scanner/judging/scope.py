@@ -280,20 +280,21 @@ class Membership:
         self, population: Population, assets: Iterable[str] | None = None
     ) -> dict[str, list[tuple[Scope, bool | None]]]:
         """Membership in every scope of the assets named, or of all; None where it is not known."""
-        columns = ", ".join(f"members.{identifier(scope.column)}" for scope in self.scopes) or "NULL"
+        columns = ", ".join(f"members.{identifier(scope.column)}" for scope in self.distinct) or "NULL"
+        places = {scope: place for place, scope in enumerate(self.distinct)}
+        order = [(scope, places[self.alike[scope]]) for scope in self.scopes]
         named = "" if assets is None else ", ".join(quoted(asset) for asset in sorted(set(assets)))
         where = "" if assets is None else f"WHERE roster.asset IN ({named})" if named else "WHERE false"
         rows = self.evidence.connection.execute(
-            f"SELECT roster.asset, {columns} FROM {self.table(population)} AS members "
+            f"SELECT roster.asset, {columns} FROM {self.placed(population)} AS members "
             f"JOIN {population.table} AS roster USING (id) {where} ORDER BY roster.id"
         ).fetchall()
-        return {
-            str(asset): [
-                (scope, None if value is None else value == 1)
-                for scope, value in zip(self.scopes, values, strict=False)
-            ]
-            for asset, *values in rows
-        }
+        told: dict[tuple[int | None, ...], list[tuple[Scope, bool | None]]] = {}
+        for _, *values in rows:
+            if (key := tuple(values)) not in told:
+                states = [None if value is None else value == 1 for value in values]
+                told[key] = [(scope, states[place]) for scope, place in order]
+        return {str(asset): told[tuple(values)] for asset, *values in rows}
 
     def overlaps(self, population: Population) -> list[tuple[str, int]]:
         """Pairs of systems that share members, with how many; ``a + b``."""
@@ -318,9 +319,9 @@ class Membership:
         """How many assets no scope claims, and the first of them."""
         nowhere = " AND ".join(f"{identifier(scope.column)} = 0" for scope in self.distinct) or "true"
         connection = self.evidence.connection
-        row = connection.execute(f"SELECT count(*) FROM {self.table(population)} WHERE {nowhere}").fetchone()
+        row = connection.execute(f"SELECT count(*) FROM {self.placed(population)} WHERE {nowhere}").fetchone()
         rows = connection.execute(
-            f"SELECT asset FROM {population.table} AS roster JOIN {self.table(population)} AS members USING (id) "
+            f"SELECT asset FROM {population.table} AS roster JOIN {self.placed(population)} AS members USING (id) "
             f"WHERE {nowhere} ORDER BY asset LIMIT {int(examples)}"
         ).fetchall()
         return (0 if row is None else int(row[0])), [str(found[0]) for found in rows]

@@ -24,7 +24,8 @@ from scanner.judging.judge import Judged, write_findings
 from scanner.judging.scope import Membership
 from scanner.model import Collector, Fact, iso, utc
 from scanner.result import SCHEMA_VERSION, Assessment
-from scanner.sealed.canonical import canonical_json
+from scanner.sealed.assessment_reader import ResultHead, read_assessment
+from scanner.sealed.canonical import canonical_json, canonical_parts
 from scanner.sealed.collection import Collection, open_collection
 from scanner.sealed.store import Store
 
@@ -137,7 +138,10 @@ def seal(store: Store, graded: Graded, collections: list[Collection]) -> tuple[A
 
 
 def _json(assessment: Assessment) -> bytes:
-    return canonical_json(msgspec.to_builtins(msgspec.structs.replace(assessment, path="")))
+    """The result as canonical JSON; rows of the longest lists one by one, for there may be thousands."""
+    long = {name: getattr(assessment, name) for name in ("grades", "gaps", "registers", "scopes", "regressions")}
+    short = {field: getattr(assessment, field) for field in assessment.__struct_fields__ if field not in long}
+    return b"".join(canonical_parts({**msgspec.to_builtins(short), "path": ""}, long))
 
 
 def _write_members(membership: Membership, judged: Judged, path: Path) -> None:
@@ -155,7 +159,18 @@ def read_result(path: Path) -> Assessment:
     try:
         content = place.read_bytes()
         _refuse_newer(place, content, SCHEMA_VERSION)
-        return msgspec.json.decode(content, type=Assessment)
+        return read_assessment(content)
+    except (OSError, msgspec.DecodeError) as error:
+        raise SealError(
+            [f"{place}: cannot be read as an assessment: {error}; restore the folder from a copy"]
+        ) from error
+
+
+def read_head(path: Path) -> ResultHead:
+    """What an assessment folder was graded from; raises SealError where it cannot be read."""
+    place = path / RESULT
+    try:
+        return msgspec.json.decode(place.read_bytes(), type=ResultHead)
     except (OSError, msgspec.DecodeError) as error:
         raise SealError(
             [f"{place}: cannot be read as an assessment: {error}; restore the folder from a copy"]
@@ -183,9 +198,7 @@ def reopen(path: Path, registry: Registry) -> tuple[Inputs, Assessment]:
         content = (folder / "inputs.json").read_bytes()
         _refuse_newer(folder / "inputs.json", content, INPUTS_VERSION)
         sealed = msgspec.json.decode(content, type=SealedInputs)
-        previous = (
-            msgspec.json.decode((folder / "previous.json").read_bytes(), type=Assessment) if sealed.previous else None
-        )
+        previous = read_assessment((folder / "previous.json").read_bytes()) if sealed.previous else None
     except (OSError, msgspec.DecodeError) as error:
         raise SealError([f"{folder}: the inputs cannot be read: {error}; restore the folder from a copy"]) from error
     estate = parse_estate(_files(folder / "estate"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,15 +26,22 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no canonical JSON")
 
 
+_SIMPLE = frozenset({str, int, float, bool, type(None)})
+
+
 def _refuse_odd_keys(value: object) -> None:
-    if isinstance(value, Mapping):
+    if type(value) in _SIMPLE:
+        return
+    if isinstance(value, (list, tuple)):
+        for inner in value:
+            if type(inner) not in _SIMPLE:
+                _refuse_odd_keys(inner)
+    elif isinstance(value, Mapping):
         for key, inner in value.items():
             if not isinstance(key, str):
                 raise TypeError(f"a key must be text, not {type(key).__name__}")
-            _refuse_odd_keys(inner)
-    elif isinstance(value, (list, tuple)):
-        for inner in value:
-            _refuse_odd_keys(inner)
+            if type(inner) not in _SIMPLE:
+                _refuse_odd_keys(inner)
 
 
 def canonical_json(value: Any) -> bytes:
@@ -46,6 +54,32 @@ def canonical_json(value: Any) -> bytes:
     _refuse_odd_keys(value)
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain)
     return text.encode("utf-8")
+
+
+_ODD_FLOAT = re.compile(rb'":-?(?:0\.0000|[0-9.]+e)')
+"""Where a float may stand that the faster encoder writes otherwise than ``repr`` does."""
+
+
+def canonical_row(row: msgspec.Struct) -> bytes:
+    """``canonical_json`` of a struct, many times faster: its floats are fields, finite ones, and its times are text."""
+    text = msgspec.json.encode(row, order="sorted")
+    return text if _ODD_FLOAT.search(text) is None else canonical_json(row)
+
+
+def canonical_parts(value: Mapping[str, Any], rows: Mapping[str, Sequence[msgspec.Struct]]) -> Iterator[bytes]:
+    """The bytes of ``canonical_json({**value, **rows})``, in parts, so that long lists of rows are never held twice."""
+    opening = b"{"
+    for name in sorted({*value, *rows}):
+        yield opening + canonical_json(name) + b":"
+        opening = b","
+        if name not in rows:
+            yield canonical_json(value[name])
+            continue
+        yield b"["
+        for place, row in enumerate(rows[name]):
+            yield (b"," if place else b"") + canonical_row(row)
+        yield b"]"
+    yield b"{}" if opening == b"{" else b"}"
 
 
 def sha256_hex(content: bytes) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -77,12 +76,23 @@ class SealedAssessment:
     sequence: int
 
 
+class _Named(msgspec.Struct):
+    id: str
+
+
+class _Head(msgspec.Struct):
+    """What the catalogue tells of an assessment; there may be a hundred megabytes beside it, which are passed over."""
+
+    baseline: _Named
+    as_of: str
+
+
 def _assessment_marks(folder: Path) -> tuple[str, str]:
     """Baseline id and as_of of an assessment folder; empty where it does not say."""
     try:
-        found = json.loads((folder / "assessment.json").read_bytes())
-        return str(found["baseline"]["id"]), str(found["as_of"])
-    except (OSError, ValueError, KeyError, TypeError):
+        found = msgspec.json.decode((folder / "assessment.json").read_bytes(), type=_Head)
+        return found.baseline.id, found.as_of
+    except (OSError, ValueError):
         return "", ""
 
 

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from scanner.errors import StoreError
 from scanner.model import Origin, Target
 from scanner.sealed.collection import Collection, CollectionMeta
-from scanner.sealed.disk import make_private, remove_tree, settle, sync_folder, translated, write_private
+from scanner.sealed.disk import make_private, remove_tree, settle, sync_folder, translated
 from scanner.sealed.intake import CollectionWriter
 from scanner.sealed.seal import EMBEDDED, KINDS
 from scanner.sealed.signature import Signer
@@ -166,7 +166,7 @@ def _lay(folder: Path, name: str, content: bytes | Path) -> None:
     if isinstance(content, Path):
         shutil.copyfile(content, folder / path)
     else:
-        write_private(folder / path, content)
+        (folder / path).write_bytes(content)  # settled before it is sealed
 
 
 def _embed(collection: Collection, folder: Path) -> None:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from scanner.model import Level
-from scanner.sealed.canonical import canonical_json, sha256_hex
+from scanner.sealed.canonical import canonical_json, canonical_parts, canonical_row, sha256_hex
 
 
 class Point(msgspec.Struct):
@@ -54,3 +54,23 @@ def test_what_json_would_coerce_is_refused(value: Any) -> None:
 
 def test_digest_is_plain_sha256() -> None:
     assert sha256_hex(b"abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+class Row(msgspec.Struct, omit_defaults=True):
+    name: str
+    share: float | None = None
+    level: Level = Level.I
+    inner: list[dict[str, str]] = []
+
+
+@pytest.mark.parametrize("share", [None, 0.0, 1.0, 0.95, 1 / 3, 1e-4, 1e-5, -1e-5, 1e-9, 1e15, 1e16, -1e22, 5e-324])
+def test_a_row_is_written_as_any_other_value(share: float | None) -> None:
+    row = Row('名"\\\x00\x1f\x7f\u2028":1e5', share, Level.III, [{"b": "é", "a": "\n"}])
+    assert canonical_row(row) == canonical_json(row)
+
+
+def test_parts_are_together_what_is_written_at_once() -> None:
+    rows = [Row("b", 0.5), Row("a", 1e-7)]
+    for short in ({}, {"a": {"y": 1, "x": None}, "z": "text"}):
+        for long in ({}, {"m": rows}, {"m": [], "b": rows}):
+            assert b"".join(canonical_parts(short, long)) == canonical_json({**short, **long})
