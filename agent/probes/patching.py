@@ -15,10 +15,12 @@ from agent.powershell import answers, question
 from agent.section import UNSUPPORTED, CannotLook, Missing, NotSupported, Probe, Seen, moment
 
 _LISTS = "/var/lib/apt/lists"
+_DATE = re.compile(r"Date: \w{3}, (\d{1,2} \w{3} \d{4} \d{2}:\d{2}:\d{2}) (?:UTC|GMT|\+0000)")
 _FRESH = timedelta(days=7)
 """Debian's security archive signs each index for seven days (Valid-Until)."""
 _LOGS = ("/var/log/dpkg.log", "/var/log/dpkg.log.1")
-_LOG_END = 2 * 1024 * 1024
+_LOG_ENDS = (64 * 1024, 2 * 1024 * 1024)
+_UPGRADE = re.compile(rb"^(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}) upgrade ", re.MULTILINE)
 _HELPER = "/usr/lib/apt/apt-helper"
 HOTFIXES = question(
     "Get-HotFix | Where-Object InstalledOn | Select-Object HotFixID,"
@@ -65,14 +67,14 @@ def look(host: Host) -> Seen:
 def _last_upgrade(host: Host) -> datetime | None:
     """The newest line ``DATE TIME upgrade ...`` of dpkg's logs, which are in local time."""
     for path in _LOGS:
-        try:
-            lines = host.read_end(path, _LOG_END).decode("utf-8", "replace").splitlines()
-        except FileNotFoundError:
-            continue
-        for line in reversed(lines):
-            match = re.match(r"(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}) upgrade ", line)
-            if match:
-                return host.local_time(datetime.strptime(match.group(1), "%Y-%m-%d %H:%M:%S"))  # noqa: DTZ007
+        for size in _LOG_ENDS:
+            try:
+                # Not line by line, which would take ten times the memory of the log.
+                found = _UPGRADE.findall(host.read_end(path, size))
+            except FileNotFoundError:
+                break
+            if found:
+                return host.local_time(datetime.strptime(found[-1].decode(), "%Y-%m-%d %H:%M:%S"))  # noqa: DTZ007
     return None
 
 
@@ -98,8 +100,8 @@ def _pending(host: Host) -> int:
 
 
 def _refuse_old(host: Host, release: str) -> None:
-    text = host.read_file(f"{_LISTS}/{release}").decode("utf-8", "replace")
-    match = re.search(r"^Date: \w{3}, (\d{1,2} \w{3} \d{4} \d{2}:\d{2}:\d{2}) (?:UTC|GMT|\+0000)", text, re.MULTILINE)
+    dates = (_DATE.match(line) for line in host.lines(f"{_LISTS}/{release}"))
+    match = next(filter(None, dates), None)
     if match is None:
         raise NotSupported(f"{release} states no date")
     made = datetime.strptime(match.group(1), "%d %b %Y %H:%M:%S").replace(tzinfo=UTC)

@@ -39,58 +39,70 @@ Row = tuple[str, str, str, str]
 
 
 def look(host: Host) -> Seen:
-    """``publishers``: of each its name and ``packages`` with name and version; ``installed``, how many; ``cut``.
+    """``publishers``: the name of each, and its packages as ``names``, ``versions`` and ``sources``, place by place.
 
-    ``source`` stands beside a package that was built from a source of another name, as advisories count them. In a
-    container, the packages are the image's.
+    ``sources`` names the package of the source where it has another name, as advisories count them, and is else empty.
+    Lists of texts, since some thousand packages would otherwise take more memory than all the rest of the agent's
+    sections. ``installed``: how many there are; ``cut``: not all of them are told. In a container they are the image's.
     """
     rows: Iterable[Row]
     match host.system:
         case "linux":
             rows, beside = _linux(host)
         case "windows":
-            rows, beside = _windows(host), "what single users installed for themselves"
+            rows, beside = sorted(set(_windows(host))), "what single users installed for themselves"
         case "macos":
-            rows, beside = _macos(host), "what lies outside the folders for applications"
+            rows, beside = sorted(set(_macos(host))), "what lies outside the folders for applications"
         case other:
             raise NotSupported(f"software is not looked at on {other}")
     return _listed(rows, beside)
 
 
 def _listed(rows: Iterable[Row], beside: str) -> Seen:
-    """The rows by publisher, as many as fit, in the order of their names."""
-    groups: dict[str, list[dict[str, str]]] = {}
-    size, cut = 0, False
-    every = sorted(set(rows))
-    for row in every:
+    """The rows, which come in the order of their names, by publisher; as many as fit."""
+    groups: dict[str, tuple[list[str], list[str], list[str]]] = {}
+    size = installed = told = 0
+    last: Row | None = None
+    for row in rows:
+        if row == last:
+            # One package for two architectures.
+            continue
+        last = row
+        installed += 1
         name, version, source, publisher = (_plain(text) for text in row)
-        package = {"name": name, "version": version} | ({"source": source} if source else {})
-        size += len(json.dumps(package)) + (0 if publisher in groups else len(json.dumps(publisher)) + 32)
-        if size > MOST_BYTES:
-            cut = True
-            break
-        groups.setdefault(publisher, []).append(package)
-    told = [{"publisher": publisher or None, "packages": groups[publisher]} for publisher in sorted(groups)]
+        size += sum(len(json.dumps(text)) + 1 for text in (name, version, source))
+        size += 0 if publisher in groups else len(json.dumps(publisher)) + 60
+        if size <= MOST_BYTES:
+            told += 1
+            lists = groups.setdefault(publisher, ([], [], []))
+            for texts, text in zip(lists, (name, version, source), strict=True):
+                texts.append(text)
+    if not installed:
+        raise NotSupported("the system lists no software")
     why = [f"{beside} is not listed"] if beside else []
-    if cut:
-        why.append(f"only the first {sum(map(len, groups.values()))} of {len(every)} fit")
+    if told < installed:
+        why.append(f"only {told} of {installed} fit")
+    publishers = [
+        {"publisher": publisher or None} | dict(zip(("names", "versions", "sources"), groups[publisher], strict=True))
+        for publisher in sorted(groups)
+    ]
     missing = {"publishers": Missing(UNSUPPORTED, "; ".join(why))} if why else {}
-    return Seen({"publishers": told, "installed": len(every), "cut": cut}, missing)
+    return Seen({"publishers": publishers, "installed": installed, "cut": told < installed}, missing)
 
 
 def _plain(text: str) -> str:
     return "".join(filter(str.isprintable, text)).strip()[:_LONGEST]
 
 
-def _linux(host: Host) -> tuple[list[Row], str]:
+def _linux(host: Host) -> tuple[Iterable[Row], str]:
+    rows: Iterable[Row]
     if host.exists("/var/lib/dpkg/status"):
-        rows = list(_dpkg(host))
+        # dpkg-query prints them in the order of their names.
+        rows = _dpkg(host)
     elif host.exists("/usr/bin/rpm"):
-        rows = list(_rpm(host))
+        rows = sorted(set(_rpm(host)))
     else:
         raise NotSupported("neither dpkg nor rpm is there")
-    if not rows:
-        raise NotSupported("the package database lists nothing")
     beside = [what for path, what in _ELSEWHERE.items() if _known(host, path)]
     if sign := container(host):
         beside.append(f"what the host has below this container ({sign})")

@@ -121,6 +121,9 @@ class _NotKnown(Exception):
         super().__init__(detail)
 
 
+_LISTS = ("names", "versions", "sources")
+
+
 def _installed(sections: Mapping[str, Section]) -> tuple[str, Sequence[Package]]:
     system = _values(sections, "operating_system")
     release = release_of(system.get("name"), system.get("version"))
@@ -131,11 +134,11 @@ def _installed(sections: Mapping[str, Section]) -> tuple[str, Sequence[Package]]
         raise _NotKnown(GapWhy.TRUNCATED, "the list of installed software is not whole")
     try:
         packages = [
-            Package(each["name"], each["version"], each.get("source", ""))
+            Package(name, version, source)
             for publisher in software["publishers"]
-            for each in publisher["packages"]
+            for name, version, source in zip(*(publisher[key] for key in _LISTS), strict=True)
         ]
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise _NotKnown(GapWhy.MALFORMED, f"section software: {type(error).__name__}: {error}") from error
     if not packages:
         raise _NotKnown(GapWhy.UNSEEN, "the list of installed software is empty")

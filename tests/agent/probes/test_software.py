@@ -22,14 +22,20 @@ def seen(host: RecordedHost) -> Section:
 
 
 def packages(section: Section) -> dict[str, dict[str, str]]:
-    return {one["name"]: one for group in section.values["publishers"] for one in group["packages"]}
+    found = {}
+    for group in section.values["publishers"]:
+        for name, version, source in zip(group["names"], group["versions"], group["sources"], strict=True):
+            found[name] = {"name": name, "version": version} | ({"source": source} if source else {})
+    return found
 
 
 def test_installed_packages_stand_under_their_publishers() -> None:
     section = seen(DEBIAN_LAPTOP)
     assert section.values["publishers"][0] == {
         "publisher": "Debian OpenSSL Team",
-        "packages": [{"name": "libssl3", "version": "3.0.11-1~deb12u1", "source": "openssl"}],
+        "names": ["libssl3"],
+        "versions": ["3.0.11-1~deb12u1"],
+        "sources": ["openssl"],
     }
     assert (section.values["installed"], section.values["cut"], section.missing) == (2, False, {})
     assert "nano" not in packages(section)

@@ -199,7 +199,9 @@ def test_a_file_of_the_tracker_that_is_not_in_order_is_refused_by_name(content: 
 def software(*packages: dict[str, str], cut: bool = False) -> Section:
     """What an agent tells of software."""
     given = packages or ({"name": "libssl3", "version": "3.0.14-1~deb12u2", "source": "openssl"},)
-    values = {"publishers": [{"publisher": "Debian", "packages": list(given)}], "installed": len(given), "cut": cut}
+    lists = {f"{name}s": [one[name] for one in given if name in one] for name in ("name", "version")}
+    lists["sources"] = [one.get("source", "") for one in given]
+    values = {"publishers": [{"publisher": "Debian"} | lists], "installed": len(given), "cut": cut}
     return Section("software", 1, "seen", "", "2026-11-20T00:59:00Z", values)
 
 
