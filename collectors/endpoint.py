@@ -16,8 +16,9 @@ from collectors.advisories.matching import Matching, Named, lost, named, read_fe
 from collectors.ports.fleet import AgentTold, FleetPort, FleetStore, allowed_silence
 from collectors.sections import facts_and_gaps, redacted
 from collectors.supplied_row import KNOWN
+from scanner.column import fields_of
 from scanner.errors import Malformed, ReadError
-from scanner.facts import Device, EndpointAgent, Same
+from scanner.facts import Device, EndpointAgent, HardwareIdentity, Same
 from scanner.model import (
     Access,
     Capture,
@@ -38,7 +39,12 @@ from scanner.sealed.canonical import canonical_json
 
 POSTURE = posture.PROMISED
 _OWN = ("EndpointAgent", "Same", "Advisories")
-_IN_PART = ("HardwareIdentity.tpm", "HardwareIdentity.serial", "Device.category", "Device.host_name")
+_KEPT = ("asset", "observed_at", "anchor")
+_IN_PART = (
+    *(f"HardwareIdentity.{name}" for name in fields_of(HardwareIdentity) if name not in _KEPT),
+    "Device.category",
+    "Device.host_name",
+)
 """Of these facts agents never say the rest: nothing attests where a key is kept, and no host knows whose it is."""
 _ATTRIBUTES = ("machine_id", "smbios_uuid", "serial", "tpm_ek_sha256")
 PAGE = 200

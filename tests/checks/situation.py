@@ -21,9 +21,12 @@ from tests.scanner.miniature import AS_OF, FRESH, VOCABULARY, Said
 
 Facts = Mapping[str, Mapping[str, Any]]
 """Fields by fact; what is not named the source did not say."""
-READ = ("ad", "aws")
+READ = ("ad", "aws", "endpoint")
 """Sources whose collectors are there; every other name stands for a source that says what the situation needs."""
-OPTIONS: Mapping[str, Mapping[str, Any]] = {"ad": {"entrance": True}}
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "ad": {"entrance": True},
+    "endpoint": {"external": False, "advisories": [{"kind": "osv", "file": "all.zip"}]},
+}
 """Options under which a collector promises most."""
 
 

@@ -1,4 +1,4 @@
-"""No known false pass about a directory or a cloud account passes, under the baseline's own parameters.
+"""No known false pass about a directory, a cloud account or an endpoint passes, under the baseline's own parameters.
 
 Each situation says what its sources saw, what every requirement must then say (fail or unknown), and what alone would
 have to be otherwise for it to pass, so that none of them fails for a reason of its own.
@@ -14,28 +14,29 @@ from pathlib import Path
 import pytest
 
 from scanner import registry
-from scanner.facts import Application, Device, NetworkDevice
+from scanner.facts import Application, NetworkDevice
 from scanner.guideline.nouns import Requirement
 from scanner.model import Fact, Outcome, RequirementState, promised_facts, promised_fields
 from tests.checks.situation import READ, baseline, outcomes, promised, use_of
 from tests.checks.situations_of_accounts import ACCOUNTS
+from tests.checks.situations_of_endpoints import ENDPOINTS
 from tests.checks.situations_of_machines import MACHINES
 from tests.checks.situations_of_people import PEOPLE
 from tests.checks.situations_of_stores import STORES
 from tests.scanner.miniature import AS_OF, Said, Verdict, sign_in, user, verdict
 
-SITUATIONS = (*PEOPLE, *ACCOUNTS, *MACHINES, *STORES)
+SITUATIONS = (*PEOPLE, *ACCOUNTS, *MACHINES, *ENDPOINTS, *STORES)
 ITEMS = {
     "every",
     *("1-1", "1-2", "1-3", "1-4", "1-5", "1-6", "1-7"),
-    *("2-1", "2-2", "2-3", "3-1", "3-2", "3-4", "4-1", "4-2"),
+    *("2-1", "2-2", "2-3", "2-4", "2-5", "2-6", "2-7", "3-1", "3-2", "3-4", "4-1", "4-2"),
     *("5-1", "5-4", "5-6", "5-7", "5-8"),
 }
-"""Items of which false passes are known that look like what a directory or a cloud account shows."""
+"""Items of which false passes are known that look like what a directory, a cloud account or an agent shows."""
 UNSPOKEN = {
     "1-4": "whether an application checks the assurance that a token claims stands in the application alone",
 }
-"""Items of these of which neither source says anything that a check takes."""
+"""Items of these of which none of the sources says anything that a check takes."""
 DOCUMENTS = {
     "1-1/covered-entrances": "two factors that are both known by heart, or a way in that no source reads",
     "1-2/token-ledger": "carriers that are bound to nobody in particular",
@@ -47,6 +48,10 @@ DOCUMENTS = {
     "2-1/unmanaged-rule": "a spreadsheet that nobody compared with what is plugged in",
     "2-2/repair-times": "a scan that nothing follows from",
     "2-3/vendor-declaration": "a vendor's word that was never given",
+    "2-4/isolation-drill": "posture that reaches the decision point and never shut anybody out",
+    "2-5/response-drill": "a sensor that never stopped anything",
+    "2-6/log-review": "a console that nobody looks at",
+    "2-7/policy-trace": "settings that no policy asked for",
     "3-1/zone-matrix": "rules that nobody reviews",
     "3-2/boundary-change": "a boundary that never followed a need",
     "4-1/role-matrix": "duties that exclude each other in one hand",
@@ -61,8 +66,8 @@ DOCUMENTS = {
 ELSEWHERE = {
     "application.event_logs.application_events_arrive": "a trail speaks of an account, never of an application",
     "application.event_logs.application_events_carry_decisions": "as above",
-    "device.event_logs.device_events_arrive": "a trail speaks of an account, never of a device",
     "device.event_logs.device_events_carry_decisions": "the judging of a trail is that of 1-6, by the same function",
+    "network.event_logs.clock_is_synchronised": "an agent speaks of its host, never of a network device",
     "network.event_logs.network_events_arrive": "a trail speaks of an account, never of a network device",
     "network.event_logs.network_events_carry_decisions": "the judging of a trail is that of 1-6, by the same function",
 }
@@ -142,7 +147,7 @@ def test_a_source_says_in_a_situation_what_its_collector_promises(source: str) -
 
 
 def fed() -> dict[str, str]:
-    """Check by address of each requirement whose claim rests on something that one of the two sources says."""
+    """Check by address of each requirement whose claim rests on something that one of the sources says."""
     every = [promised(source) for source in READ]
     resting: dict[str, str] = {}
     for address, requirement in known().items():
@@ -169,7 +174,7 @@ def test_every_check_that_the_sources_feed_has_a_situation_or_says_why_not() -> 
 def test_checks_left_out_are_of_assets_that_the_sources_do_not_log() -> None:
     checks = registry.checks()
     streams = {name for name in ELSEWHERE if name.endswith("_carry_decisions")}
-    assert {checks[name].over for name in ELSEWHERE.keys() - streams} == {Application, Device, NetworkDevice}
+    assert {checks[name].over for name in ELSEWHERE.keys() - streams} == {Application, NetworkDevice}
 
 
 def told(folder: Path, said: Said, address: str) -> Verdict:

@@ -1,0 +1,284 @@
+"""Known false passes about endpoints, as agents, management, gateways and sensors tell them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scanner.model import Outcome
+from tests.checks.situation import Situation, ago
+
+FAIL, UNKNOWN = Outcome.FAIL, Outcome.UNKNOWN
+LAPTOP = {"category": "laptop", "external": False, "host_name": "ws-1"}
+SERVER = LAPTOP | {"category": "server"}
+AGENT = {
+    "state": "enrolled",
+    "clone_suspected": False,
+    "identity_collision": False,
+    "silent": False,
+    "ever_reported": True,
+}
+SENSOR: dict[str, Any] = {
+    "product": "sensor",
+    "category": "edr",
+    "running": True,
+    "mode": "block",
+    "tamper_protection": True,
+    "signatures_at": ago(days=1),
+}
+FLAW = {"id": "CVE-2026-1001", "severity": "high", "published": ago(days=90), "repairable": True}
+
+
+def protection(**changes: Any) -> dict[str, Any]:
+    return {"EndpointProtection": {"products": [SENSOR | changes]}}
+
+
+ENDPOINTS = (
+    Situation(
+        item="2-1",
+        says="A laptop was cloned with its agent: two hosts report as one, and the list counts one sound device.",
+        said={"endpoint": {"Device": LAPTOP, "EndpointAgent": AGENT | {"clone_suspected": True}}},
+        judged={"2-1/identity-unique": FAIL},
+        mended={"endpoint": {"EndpointAgent": {"clone_suspected": False}}},
+    ),
+    Situation(
+        item="2-1",
+        says="Two agents give one machine as theirs; taken by serial number they are one device with two postures.",
+        said={"endpoint": {"Device": LAPTOP, "EndpointAgent": AGENT | {"identity_collision": True}}},
+        judged={"2-1/identity-unique": FAIL},
+        mended={"endpoint": {"EndpointAgent": {"identity_collision": False}}},
+    ),
+    Situation(
+        item="2-1",
+        says="The spreadsheet lists a server that no agent has ever reported.",
+        said={"spreadsheet": {"Device": SERVER}},
+        judged={"2-1/identity-unique": UNKNOWN, "2-1/managed": UNKNOWN},
+        mended={
+            "endpoint": {"EndpointAgent": AGENT},
+            "mdm": {"Enrolment": {"managed": True, "last_contact": ago(days=1)}},
+        },
+    ),
+    Situation(
+        item="2-1",
+        says="A TPM is ready, so the identity is taken for one of hardware; its agent's key lies in a file.",
+        said={"endpoint": {"Device": LAPTOP, "HardwareIdentity": {"tpm": "ready"}}},
+        judged={"2-1/hardware-identity": UNKNOWN},
+        mended={"mdm": {"HardwareIdentity": {"anchor": "tpm"}}},
+    ),
+    Situation(
+        item="2-1",
+        says="Admission by MAC address is counted as 802.1X.",
+        said={
+            "network": {"NetworkDevice": {"category": "switch"}, "AccessPorts": {"ports": [{"control": "mac_bypass"}]}}
+        },
+        judged={"2-1/ports-authenticated": FAIL},
+        mended={"network": {"AccessPorts": {"ports": [{"control": "dot1x"}]}}},
+    ),
+    Situation(
+        item="2-1",
+        says="802.1X is configured, and the port lets everybody in whatever it answers.",
+        said={"network": {"NetworkDevice": {"category": "switch"}, "AccessPorts": {"ports": [{"control": "open"}]}}},
+        judged={"2-1/ports-authenticated": FAIL},
+        mended={"network": {"AccessPorts": {"ports": [{"control": "dot1x"}]}}},
+    ),
+    Situation(
+        item="2-2",
+        says="Compliant, because no policy is assigned.",
+        said={"mdm": {"Device": LAPTOP, "Enrolment": {"policy_assigned": False, "compliant": True}}},
+        judged={"2-2/policy-met": FAIL},
+        mended={"mdm": {"Enrolment": {"policy_assigned": True}}},
+    ),
+    Situation(
+        item="2-2",
+        says="The last thing that the laptop said before it fell silent was good.",
+        said={"endpoint": {"Device": LAPTOP, "EndpointAgent": AGENT | {"silent": True}}},
+        judged={"2-2/state-reported": FAIL},
+        mended={"endpoint": {"EndpointAgent": {"silent": False}}},
+    ),
+    Situation(
+        item="2-2",
+        says="The posture of long ago stands in the console as if it were today's.",
+        said={
+            "endpoint": {
+                "Device": LAPTOP,
+                "DiskEncryption": {"observed_at": ago(days=30), "volumes": [{"mount": "/", "encrypted": True}]},
+                "HostFirewall": {"observed_at": ago(days=30), "enabled": True, "inbound": "deny"},
+                "SecureBoot": {"observed_at": ago(days=30), "state": "enabled"},
+            }
+        },
+        judged={"2-2/disk-encrypted": UNKNOWN, "2-2/host-firewall": UNKNOWN, "2-2/secure-boot": UNKNOWN},
+        mended={
+            "endpoint": {
+                "DiskEncryption": {"observed_at": ago(days=1)},
+                "HostFirewall": {"observed_at": ago(days=1)},
+                "SecureBoot": {"observed_at": ago(days=1)},
+            }
+        },
+    ),
+    Situation(
+        item="2-2",
+        says="An agent enrolled and never told anything; its device is in the list without a fault.",
+        said={"endpoint": {"Device": LAPTOP, "EndpointAgent": AGENT | {"ever_reported": False}}},
+        judged={"2-2/state-reported": FAIL, "2-2/patched": UNKNOWN, "2-2/disk-encrypted": UNKNOWN},
+        mended={
+            "endpoint": {
+                "EndpointAgent": {"ever_reported": True},
+                "Patching": {"ever_patched": True, "last_patched": ago(days=3), "pending_security": 0},
+                "DiskEncryption": {"volumes": [{"mount": "/", "encrypted": True}]},
+            }
+        },
+    ),
+    Situation(
+        item="2-2",
+        says="A scan without the right to look into the host finds nothing.",
+        said={"endpoint": {"Device": SERVER, "Patching": {"ever_patched": True, "last_patched": ago(days=3)}}},
+        judged={"2-2/patched": UNKNOWN, "2-2/flaws-repaired": UNKNOWN},
+        mended={"endpoint": {"Patching": {"pending_security": 0}, "Advisories": {"unrepaired": []}}},
+    ),
+    Situation(
+        item="2-2",
+        says="The package manager has nothing to install, for its list is stale; a published flaw is open for months.",
+        said={
+            "endpoint": {
+                "Device": SERVER,
+                "Patching": {"ever_patched": True, "last_patched": ago(days=3), "pending_security": 0},
+                "Advisories": {"unrepaired": [FLAW], "feed_at": ago(days=1)},
+            }
+        },
+        judged={"2-2/flaws-repaired": FAIL},
+        mended={"endpoint": {"Advisories": {"unrepaired": []}}},
+    ),
+    Situation(
+        item="2-2",
+        says="No flaw is known, by a feed of last quarter.",
+        said={
+            "endpoint": {
+                "Device": SERVER,
+                "Advisories": {"observed_at": ago(days=90), "unrepaired": [], "feed_at": ago(days=90)},
+            }
+        },
+        judged={"2-2/flaws-repaired": UNKNOWN},
+        mended={"endpoint": {"Advisories": {"observed_at": ago(days=1), "feed_at": ago(days=1)}}},
+    ),
+    Situation(
+        item="2-2",
+        says="A grave flaw is open, and the feed has not said since when.",
+        said={"endpoint": {"Device": SERVER, "Advisories": {"unrepaired": [FLAW | {"published": None}]}}},
+        judged={"2-2/flaws-repaired": UNKNOWN},
+        mended={"endpoint": {"Advisories": {"unrepaired": [FLAW | {"published": ago(days=3)}]}}},
+    ),
+    Situation(
+        item="2-2",
+        says="Fresh signatures lie on the disk of a product that does not run.",
+        said={"endpoint": {"Device": LAPTOP, **protection(running=False)}},
+        judged={"2-2/signatures-fresh": FAIL},
+        mended={"endpoint": protection()},
+    ),
+    Situation(
+        item="2-3",
+        says="Vendors come in by a gateway, and the gateway itself is not kept repaired.",
+        said={
+            "cmdb": {"Device": LAPTOP | {"external": True}},
+            "gateway": {"DeviceAccess": {"entry": "relay", "relay_compliant": False, "baseline_met": False}},
+        },
+        judged={"2-3/external-baseline-or-relay": FAIL},
+        mended={"gateway": {"DeviceAccess": {"relay_compliant": True}}},
+    ),
+    Situation(
+        item="2-4",
+        says="Health is looked at once, when the device joins.",
+        said={"cmdb": {"Device": LAPTOP}, "gateway": {"DeviceAccess": {"health_gate": "at_join"}}},
+        judged={"2-4/health-gates-access": FAIL},
+        mended={"gateway": {"DeviceAccess": {"health_gate": "every_session"}}},
+    ),
+    Situation(
+        item="2-4",
+        says="A compliant device is demanded, or else a second factor.",
+        said={"cmdb": {"Device": LAPTOP}, "gateway": {"DeviceAccess": {"health_gate": "alternative"}}},
+        judged={"2-4/health-gates-access": FAIL},
+        mended={"gateway": {"DeviceAccess": {"health_gate": "every_session"}}},
+    ),
+    Situation(
+        item="2-4",
+        says="Agents report every five minutes, and no decision point asks for what they say.",
+        said={"endpoint": {"Device": LAPTOP, "EndpointAgent": AGENT}},
+        judged={"2-4/health-gates-access": UNKNOWN},
+        mended={"gateway": {"DeviceAccess": {"health_gate": "every_session"}}},
+    ),
+    Situation(
+        item="2-5",
+        says="The sensor only watches: it was left in the mode of its trial.",
+        said={"endpoint": {"Device": SERVER, **protection(mode="passive")}},
+        judged={"2-5/detection-blocks": FAIL},
+        mended={"endpoint": protection()},
+    ),
+    Situation(
+        item="2-5",
+        says="A plain virus scanner is counted as detection and response.",
+        said={"endpoint": {"Device": SERVER, **protection(category="antivirus")}},
+        judged={"2-5/detection-blocks": FAIL},
+        mended={"endpoint": protection()},
+    ),
+    Situation(
+        item="2-5",
+        says="Servers are left out of the count, for the console of the sensor knows laptops only.",
+        said={"ad": {"Device": SERVER}},
+        judged={"2-5/detection-blocks": UNKNOWN},
+        mended={"endpoint": protection()},
+    ),
+    Situation(
+        item="2-6",
+        says="A laptop off the network sends nothing, and nobody misses it.",
+        said={
+            "cmdb": {"Device": LAPTOP},
+            "siem": {"LogDelivery": {"ever_arrived": True, "last_arrived": ago(days=4)}},
+        },
+        judged={"2-6/device-logs-arrive": FAIL},
+        mended={"siem": {"LogDelivery": {"last_arrived": ago(days=0.1)}}},
+    ),
+    Situation(
+        item="2-6",
+        says="The host is set to forward its logs; whether they arrive was never looked at.",
+        said={"endpoint": {"Device": SERVER, "LogForwarding": {"destinations": ["siem"], "encrypted": True}}},
+        judged={"2-6/device-logs-arrive": UNKNOWN},
+        mended={"siem": {"LogDelivery": {"ever_arrived": True, "last_arrived": ago(days=0.1)}}},
+    ),
+    Situation(
+        item="2-6",
+        says="The console of the sensor is full, and no rule tells anybody.",
+        said={
+            "siem": {
+                "LogSource": {"pillar": "device", "name": "sensor console"},
+                "Detection": {"rules_enabled": 0, "alerts_reach": "nobody"},
+            }
+        },
+        judged={"2-6/device-logs-judged": FAIL},
+        mended={"siem": {"Detection": {"rules_enabled": 4, "alerts_reach": "security_operations"}}},
+    ),
+    Situation(
+        item="2-7",
+        says="Drift is reported, and nobody puts it right.",
+        said={"mdm": {"Device": LAPTOP, "Enrolment": {"repair": "reported"}}},
+        judged={"2-7/drift-repaired": FAIL},
+        mended={"mdm": {"Enrolment": {"repair": "automatic"}}},
+    ),
+    Situation(
+        item="2-7",
+        says="Joining is automatic, and what comes after it was never set up.",
+        said={"mdm": {"Device": LAPTOP, "Enrolment": {"managed": True, "repair": None}}},
+        judged={"2-7/drift-repaired": UNKNOWN},
+        mended={"mdm": {"Enrolment": {"repair": "automatic"}}},
+    ),
+    Situation(
+        item="4-1",
+        says="Roles are separated in the application, and everybody knows the administrator of its host.",
+        said={
+            "endpoint": {
+                "Device": SERVER,
+                "LocalAdministrators": {"members": [{"category": "shared", "enabled": True}]},
+            }
+        },
+        judged={"4-1/local-administrators": FAIL},
+        mended={"endpoint": {"LocalAdministrators": {"members": [{"category": "person", "enabled": True}]}}},
+    ),
+)
+"""Items of devices that agents tell of, beside those of `MACHINES`."""
