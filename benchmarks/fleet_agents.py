@@ -221,7 +221,8 @@ class Served:
 
 def tree_seconds(pid: int) -> float:
     """User and system time of a process, of all below it, and of those of them that have ended."""
-    total, waiting, children = 0.0, [pid], {}
+    total, waiting = 0.0, [pid]
+    children: dict[int, list[tuple[int, list[str]]]] = {}
     for place in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = place.read_text().rpartition(")")[2].split()
@@ -251,7 +252,7 @@ def serving(
     folder: Path, *, tls: bool = True, program: str = SERVER, database_pid: int | None = None
 ) -> Iterator[Served]:
     """Run the server of a folder, or what stands for it."""
-    command = [sys.executable, "-c", program, folder, "tls" if tls else "plain"]
+    command = [sys.executable, "-c", program, str(folder), "tls" if tls else "plain"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
