@@ -250,7 +250,13 @@ class Fuzzer:
         self.tally.sent[way.__name__] += 1
         way()
 
+    @property
+    def ways(self) -> list[str]:
+        """The names of the kinds of request."""
+        return [way.__name__ for _, way in self._ways]
+
     def close(self) -> None:
+        """Let go of the connection."""
         self._line.close()
 
     # Messages of an agent
