@@ -30,6 +30,7 @@ from scanner.guideline.nouns import Baseline
 from scanner.institution.estate import Estate
 from scanner.institution.register_chain import CHAIN, Link
 from scanner.institution.register_entry import NEVER, Entry, EntryKind
+from scanner.institution.register_judging import approval_fault
 from scanner.institution.register_record import Desk, act_time, one_act, record, refuse_backdated
 from scanner.institution.register_writer import add_entries, entry_text
 from scanner.institution.registers import JudgedRegisters, Registers, Standing, load_registers, parse_registers
@@ -54,10 +55,9 @@ def title_of(kind: EntryKind) -> str:
 def signing(kind: EntryKind, entry_id: str, estate: Estate, baseline: Baseline) -> str:
     """The command with which its approver goes on, by the key that stands in the estate."""
     held = {each.id: each for each in open_registers(estate, baseline).entries}
-    approver = estate.approvers.get(held[entry_id].approver)
-    if approver is None:
-        known = f"{held[entry_id].approver} is no approver of {estate.path.name}: add [approvers.NAME] with a key; then"
-        return f"{known} ztgrade {word_of(kind)} approve {entry_id}"
+    if fault := approval_fault(held[entry_id], estate.approvers):
+        return f"nobody can sign it yet: {fault}; edit it there, or add [approvers.NAME] to {estate.path.name}"
+    approver = estate.approvers[held[entry_id].approver]
     if approver.ssh_key:
         return f"next, for a key of SSH: ztgrade {word_of(kind)} payload {entry_id} --output {entry_id}.json"
     return f"its approver signs it with: ztgrade {word_of(kind)} approve {entry_id} --key KEY.pem"
