@@ -22,8 +22,8 @@ KEPT_FOR_REPORTS = 64
 """Of a batch, so that heartbeats, which go first, never starve reports."""
 ERRANDS = 16
 """Enrolments, renewals and notes in one transaction at most."""
-LINGER_S = 0.005
-"""For how long the first message waits for others to share its transaction."""
+LINGER_S = 0.02
+"""For how long messages wait for others to share their transaction, unless it is full; agents come once in minutes."""
 FULL_S = 30
 """After a full disk, how long until reports are tried again."""
 RESERVE_BYTES = 8 << 20
@@ -148,10 +148,11 @@ class Writer(threading.Thread):
             while not self._ends or any(self.waiting.values()):
                 self._wake.wait()
                 self._wake.clear()
-                if not self._ends:
+                if not self._ends and not self._errands and len(self._beats) + len(self._reports) < BATCH:
                     time.sleep(LINGER_S)
-                while self._round():
-                    pass
+                self._round()
+                if any(self.waiting.values()):
+                    self._wake.set()
         finally:
             self._dead = True
             left = [*self._beats, *self._reports, *self._errands]
@@ -159,7 +160,7 @@ class Writer(threading.Thread):
             if not self._ends:
                 self._loop.call_soon_threadsafe(self._died)
 
-    def _round(self) -> bool:
+    def _round(self) -> None:
         errands = _first(self._errands, ERRANDS)
         if errands:
             self._write(errands)
@@ -172,7 +173,6 @@ class Writer(threading.Thread):
             reports = []
         if beats or reports:
             self._write(beats + reports)
-        return bool(errands or beats or reports)
 
     def _write(self, batch: list[Waiting]) -> None:
         try:
