@@ -13,27 +13,27 @@ from typing import Any
 
 import jinja2
 
-from reports.cards import STEPS, Scope, Verdict, slug
+from reports.cards import SEVERAL, STEPS, Scope, Verdict, slug
+from reports.compact import alike_populations, compact_rows
 from reports.entries import entry_groups, plans
+from reports.glyphs import AIM_GLYPHS, GLYPHS, aim_of
 from reports.outline import Outline, ScopeOutline, moment, outline
 from reports.visible import Shown, code_lines, prose, visible
 from reports.words import Words, load_words
 from scanner.model import AlarmWord, GapWhy, ItemState, Level, Pillar, RegisterWhy, RequirementState, Scene
-from scanner.result import AlarmRow, Dossier, Grade, ItemText, Text
-
-GLYPHS = {
-    ItemState.MET: "✓",
-    ItemState.PARTIAL: "◐",
-    ItemState.NOT_MET: "✕",
-    ItemState.NEEDS_ATTESTATION: "✎",
-    ItemState.UNDETERMINED: "?",
-    ItemState.NOT_ASSESSED: "○",
-    ItemState.NOT_APPLICABLE: "–",
-}
-"""One shape per state, so that a state can be told without its colour."""
+from scanner.result import AlarmRow, Assessment, Dossier, ItemText, Text
 
 EXAMPLE_LIMIT = 500
 """Examples shown per requirement; how many more there are is said."""
+
+ROW_LIMIT = 250
+"""Rows of a table that grows with the institution; how many more there are is said."""
+
+GROUP_LIMIT = 12
+"""Groups of scopes in one state of one item that are told in full; how many more there are is said."""
+
+PLACE_LIMIT = 12
+"""Systems named in one place of a page with very many scopes; how many more there are is said."""
 
 FIRST_CHANGES = 3
 """Changes of one cause shown on the first page; the chapter has the others."""
@@ -61,7 +61,6 @@ SECTIONS = (
 HTML_LANGUAGE = {"zh-TW": "zh-Hant-TW", "en": "en"}
 
 _OUTCOME_GLYPHS = {"pass": "✓", "fail": "✕", "unknown": "?", "na": "–"}
-_AIM_GLYPHS = {"reached": "✓", "unproven": "?", "missed": "✕"}
 _EXCLUSIONS = {
     "reason.matrix": r"the cloud matrix does not ask it of (?P<model>\w+)",
     "reason.statement": r"signed scope statement (?P<entry>[^;]+); (?P<population>\w+) is closed and empty",
@@ -88,6 +87,10 @@ def render(dossier: Dossier, language: str) -> bytes:
         language=language,
         policy=policy(css, script),
         sections=[name for name in SECTIONS if name not in _absent(told)],
+        first_scopes=_first_scopes(told),
+        compact_rows=compact_rows(told, words, lambda name: _system_name(words, told, name)) if told.wide else (),
+        populations=alike_populations(dossier.assessment.scopes, fold=told.wide),
+        register_files=_register_files(dossier.assessment),
         plans=plans(dossier.assessment),
         entry_groups=entry_groups(dossier.assessment.registers),
         oldest=max((row.oldest for row in told.sources if row.oldest is not None), default=None),
@@ -97,6 +100,22 @@ def render(dossier: Dossier, language: str) -> bytes:
         regrade_command=Shown(f"ztgrade regrade {_argument(dossier.assessment.path)}"),
     )
     return page.encode("utf-8", "replace")
+
+
+def _first_scopes(told: Outline) -> Sequence[ScopeOutline]:
+    """All scopes, or where there are very many those that stand lowest."""
+    if not told.wide:
+        return told.scopes
+    return sorted(told.scopes, key=lambda row: (row.span.floor.rank, row.span.ceiling.rank, row.met))[:PLACE_LIMIT]
+
+
+def _register_files(assessment: Assessment) -> list[tuple[str, str]]:
+    """Names and digests, the registers before their signatures where there are too many to name."""
+    held = {} if assessment.basis is None else assessment.basis.register_files
+    files = sorted(held.items(), key=lambda pair: pair[0].lower())
+    if len(files) <= ROW_LIMIT:
+        return files
+    return sorted(files, key=lambda pair: not pair[0].endswith((".toml", ".jsonl")))[:ROW_LIMIT]
 
 
 def _absent(told: Outline) -> set[str]:
@@ -158,14 +177,14 @@ def _environment(words: Words, told: Outline) -> jinja2.Environment:
         distinct=_distinct,
         by_system=_by_system,
         places=lambda rows: [Scope(row[0], row[1]) for row in dict.fromkeys((row[0], row[1]) for row in rows)],
-        aim=_aim,
+        aim=aim_of,
         range_of=_range,
         reason=lambda verdict: _reason(words, verdict),
         alarm=lambda row: _alarm(words, row),
         exclusion=lambda reason: _exclusion(words, reason),
         glyphs=GLYPHS,
         outcome_glyphs=_OUTCOME_GLYPHS,
-        aim_glyphs=_AIM_GLYPHS,
+        aim_glyphs=AIM_GLYPHS,
         states=list(GLYPHS),
         levels=list(STEPS),
         pillars=list(Pillar),
@@ -173,6 +192,10 @@ def _environment(words: Words, told: Outline) -> jinja2.Environment:
         example_limit=EXAMPLE_LIMIT,
         first_changes=FIRST_CHANGES,
         change_limit=CHANGE_LIMIT,
+        row_limit=ROW_LIMIT,
+        group_limit=GROUP_LIMIT,
+        place_limit=PLACE_LIMIT,
+        several=SEVERAL,
     )
     return environment
 
@@ -245,8 +268,7 @@ def _names(words: Words, told: Outline) -> dict[str, Any]:
         return words.say("gates.label", level=level) if level else visible(item)
 
     def system_name(name: str) -> str:
-        title: Text | None = told.dossier.systems.get(name)
-        return visible(name) if title is None else visible(title.in_language(words.language))
+        return _system_name(words, told, name)
 
     def evidence(path: str) -> tuple[str | None, str, str]:
         digest, _, file = path.partition("/")
@@ -262,6 +284,11 @@ def _names(words: Words, told: Outline) -> dict[str, Any]:
         "names": lambda systems: [system_name(name) for name in systems],
         "evidence": evidence,
     }
+
+
+def _system_name(words: Words, told: Outline, name: str) -> str:
+    title: Text | None = told.dossier.systems.get(name)
+    return visible(name) if title is None else visible(title.in_language(words.language))
 
 
 def _gate_level(item: str) -> str | None:
@@ -320,12 +347,6 @@ def _range(scopes: Sequence[ScopeOutline]) -> str:
     """The lowest and the highest number of items met in one scope."""
     met = sorted({scope.met for scope in scopes})
     return "–".join(str(number) for number in (met if len(met) < 2 else (met[0], met[-1]))) or "—"
-
-
-def _aim(grade: Grade) -> str:
-    if grade.floor.rank >= grade.target.rank:
-        return "reached"
-    return "unproven" if grade.ceiling.rank >= grade.target.rank else "missed"
 
 
 def _argument(path: str) -> str:

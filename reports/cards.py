@@ -6,7 +6,9 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import msgspec
 
 from reports.ladder import natural
 from scanner.model import ItemState, Level, Pillar, RequirementKind, Scene
@@ -77,6 +79,53 @@ class VerdictGroup:
     verdict: Verdict
 
 
+SEVERAL = "*"
+"""In place of the id of a register entry: each scope of the group rests on its own. No id is spelled so."""
+
+WIDE = 40
+"""From so many scopes on a page folds: what is equal is told once, names are counted, details stand in one table."""
+
+
+class Likeness:
+    """Tells what is alike, and looks at each result once however many scopes share it.
+
+    With ``fold`` two results that differ by nothing but the register entry they rest on are alike.
+    """
+
+    def __init__(self, *, fold: bool) -> None:
+        self.fold = fold
+        self._keys: dict[int, tuple[RequirementResult, int]] = {}
+        self._numbers: dict[str, int] = {}
+
+    def of(self, verdict: Verdict) -> tuple[object, ...]:
+        """Equal for verdicts that are alike."""
+        return (verdict.state, verdict.reason, verdict.last_proved, *map(self._key, verdict.requirements))
+
+    def _key(self, result: RequirementResult) -> int:
+        if id(result) not in self._keys:
+            spelled = repr(_folded(result) if self.fold else result)
+            self._keys[id(result)] = (result, self._numbers.setdefault(spelled, len(self._numbers)))
+        return self._keys[id(result)][1]
+
+    def told(self, verdicts: Sequence[Verdict]) -> Verdict:
+        """The verdict that speaks for all of these, which are alike."""
+        first = verdicts[0]
+        if not self.fold or all(self._entries(verdict) == self._entries(first) for verdict in verdicts):
+            return first
+        return replace(first, requirements=tuple(map(_folded, first.requirements)))
+
+    @staticmethod
+    def _entries(verdict: Verdict) -> list[str | None]:
+        return [result.entry for result in _with_branches(verdict.requirements)]
+
+
+def _folded(result: RequirementResult) -> RequirementResult:
+    """The same without the name of the entry that it rests on."""
+    return msgspec.structs.replace(
+        result, entry=SEVERAL if result.entry else result.entry, branches=[_folded(each) for each in result.branches]
+    )
+
+
 @dataclass(frozen=True)
 class RequirementOutline:
     """One requirement across scopes: its words, states and examples of what did not pass; ``branch`` of an any-of."""
@@ -104,6 +153,11 @@ class Card:
     groups: tuple[VerdictGroup, ...]
 
 
+def is_wide(dossier: Dossier) -> bool:
+    """Whether there are so many scopes that the page folds."""
+    return len({(grade.system, grade.scene) for grade in dossier.assessment.grades}) > WIDE
+
+
 def item_cards(dossier: Dossier) -> tuple[Card, ...]:
     """A card for each item that has words or a verdict, in the order of the guideline."""
     verdicts: dict[str, list[Verdict]] = {}
@@ -125,6 +179,7 @@ def item_cards(dossier: Dossier) -> tuple[Card, ...]:
     examples: dict[tuple[str, str], list[Example]] = {}
     for example in dossier.examples:
         examples.setdefault((example.item, slug(example.requirement)), []).append(example)
+    likeness = Likeness(fold=is_wide(dossier))
     cards = []
     for item_id in sorted({*texts, *verdicts}, key=natural):
         text = texts.get(item_id)
@@ -142,7 +197,7 @@ def item_cards(dossier: Dossier) -> tuple[Card, ...]:
                     text.requirements if text else (),
                     {name: rows for (item, name), rows in examples.items() if item == item_id},
                 ),
-                groups=_grouped(told),
+                groups=_grouped(told, likeness),
             )
         )
     return tuple(cards)
@@ -150,12 +205,14 @@ def item_cards(dossier: Dossier) -> tuple[Card, ...]:
 
 def gate_cards(dossier: Dossier) -> tuple[Card, ...]:
     """A card for the gate of each level that has one; a gate told alike by all pillars of a scope is told once."""
-    verdicts: dict[Level, dict[tuple[Scope, str], Verdict]] = {}
+    likeness = Likeness(fold=False)
+    verdicts: dict[Level, dict[tuple[Scope, tuple[object, ...]], Verdict]] = {}
     for grade in dossier.assessment.grades:
         scope = Scope(grade.system, grade.scene)
         for gate in grade.gates:
             verdict = Verdict(scope, gate.level, ItemState(gate.state), "", None, tuple(gate.requirements))
-            verdicts.setdefault(gate.level, {}).setdefault((scope, repr(verdict)), verdict)
+            verdicts.setdefault(gate.level, {}).setdefault((scope, likeness.of(verdict)), verdict)
+    folding = Likeness(fold=is_wide(dossier))
     return tuple(
         Card(
             id=f"gate {level}",
@@ -167,7 +224,7 @@ def gate_cards(dossier: Dossier) -> tuple[Card, ...]:
             requirements=_requirements(
                 list(verdicts[level].values()), [text for text in dossier.gates if _of_level(text.id, level)], {}
             ),
-            groups=_grouped(list(verdicts[level].values())),
+            groups=_grouped(list(verdicts[level].values()), folding),
         )
         for level in sorted(verdicts, key=lambda level: level.rank)
     )
@@ -214,13 +271,15 @@ def _branches(requirements: Iterable[RequirementResult]) -> set[str]:
     return {branch.id for requirement in requirements for branch in _with_branches(requirement.branches)}
 
 
-def _grouped(verdicts: Sequence[Verdict]) -> tuple[VerdictGroup, ...]:
-    groups: dict[str, list[Verdict]] = {}
+def _grouped(verdicts: Sequence[Verdict], likeness: Likeness) -> tuple[VerdictGroup, ...]:
+    groups: dict[tuple[object, ...], list[Verdict]] = {}
     for verdict in verdicts:
-        same = repr((verdict.state, verdict.reason, verdict.last_proved, verdict.requirements))
-        groups.setdefault(same, []).append(verdict)
+        groups.setdefault(likeness.of(verdict), []).append(verdict)
     ordered = sorted(groups.values(), key=lambda alike: WORST_FIRST.index(alike[0].state))
-    return tuple(VerdictGroup(scopes=tuple(verdict.scope for verdict in alike), verdict=alike[0]) for alike in ordered)
+    return tuple(
+        VerdictGroup(scopes=tuple(verdict.scope for verdict in alike), verdict=likeness.told(alike))
+        for alike in ordered
+    )
 
 
 def checks_of(requirements: Iterable[RequirementResult]) -> list[RequirementResult]:

@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.ladder import lowest
+from reports.ladder import lowest, natural
 from scanner.result import Assessment, PlanRow, RegisterRow, Span
 
 KINDS = ("attestation", "drill", "review", "exception", "scope_statement", "adoption", "revocation")
 """Kinds of entries in the order in which they are told; any other follows them."""
+
+
+@dataclass(frozen=True)
+class EntryCount:
+    """Entries of one requirement in numbers."""
+
+    requirement: str
+    entries: int
+    counting: int
+    first_end: str
+    """When the first of those that count ends; empty where none does."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +34,28 @@ class EntryGroup:
     def counting(self) -> int:
         """Number of entries that count."""
         return sum(row.counts for row in self.rows)
+
+    def first(self, limit: int) -> tuple[RegisterRow, ...]:
+        """So many rows, in their order; where there are more, those that do not count before those that do."""
+        if len(self.rows) <= limit:
+            return self.rows
+        order = {row.id: place for place, row in enumerate(self.rows)}
+        return tuple(sorted(self.rows, key=lambda row: (row.counts, order[row.id]))[:limit])
+
+    def by_requirement(self) -> tuple[EntryCount, ...]:
+        """All rows in numbers, in order of requirement."""
+        held: dict[str, list[RegisterRow]] = {}
+        for row in self.rows:
+            held.setdefault(row.requirement, []).append(row)
+        return tuple(
+            EntryCount(
+                requirement=requirement,
+                entries=len(rows),
+                counting=sum(row.counts for row in rows),
+                first_end=min((row.expires_at for row in rows if row.counts and row.expires_at), default=""),
+            )
+            for requirement, rows in sorted(held.items(), key=lambda told: natural(told[0]))
+        )
 
 
 @dataclass(frozen=True)

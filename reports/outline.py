@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reports.cards import STEPS, WORST_FIRST, Card, Scope, anchor, checks_of, gate_cards, item_cards
+from reports.cards import STEPS, WORST_FIRST, Card, Scope, anchor, checks_of, gate_cards, is_wide, item_cards
 from reports.differences import CauseOutline, Change, by_cause, grouped, standings
 from reports.ladder import Differences, Lifts, compare, headline_holds, lifts, lowest
 from scanner.model import GapWhy, ItemState, Level, Origin, Pillar, RequirementState
@@ -131,6 +131,8 @@ class Outline:
     excepted: int
     state_counts: Mapping[ItemState, int]
     supplied_met: int
+    wide: bool
+    """There are so many scopes that the page folds."""
 
 
 def outline(dossier: Dossier) -> Outline:
@@ -175,6 +177,7 @@ def outline(dossier: Dossier) -> Outline:
         excepted=sum(leaf.excepted for leaf in leaves),
         state_counts={state: states[state] for state in WORST_FIRST if states[state]},
         supplied_met=sum(leaf.state is RequirementState.MET and Origin.SUPPLIED in leaf.origin for leaf in leaves),
+        wide=is_wide(dossier),
     )
 
 

@@ -52,5 +52,21 @@
   addEventListener("beforeprint", () => {
     for (const part of page.querySelectorAll("details.many, details.scope, #sources, #collections")) part.open = true;
   });
+  const find = page.getElementById("find");
+  if (find) {
+    const rows = [...page.querySelectorAll(".dense-systems tbody tr")];
+    const sought = page.getElementById("s");
+    find.addEventListener("submit", (event) => event.preventDefault());
+    sought.addEventListener("input", () => {
+      const word = sought.value.trim().toLowerCase();
+      let left = 0;
+      for (const row of rows) {
+        row.hidden = !(row.cells[0].textContent + " " + row.cells[1].textContent).toLowerCase().includes(word);
+        left += row.hidden ? 0 : 1;
+      }
+      page.getElementById("found").textContent = `${left} / ${rows.length}`;
+    });
+    find.hidden = false;
+  }
   tools.hidden = false;
 })();

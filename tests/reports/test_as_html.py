@@ -12,6 +12,7 @@ import pytest
 
 from reports import as_html
 from reports.cards import checks_of
+from reports.glyphs import GLYPHS
 from reports.words import LANGUAGES
 from scanner.model import ItemState, Level
 from scanner.result import RequirementResult, Text
@@ -202,7 +203,7 @@ def test_met_of_all_is_counted_in_each_scope(language: str) -> None:
         states = [item.state for grade in grades if (grade.system, grade.scene) == scope for item in grade.items]
         assert row.cell(3) == f"{states.count(ItemState.MET)}/36"
         assert [row.cell(place) for place in range(4, 10)] == [
-            str(states.count(state)) for state in as_html.GLYPHS if state is not ItemState.MET
+            str(states.count(state)) for state in GLYPHS if state is not ItemState.MET
         ]
 
 
@@ -218,10 +219,10 @@ def test_a_part_is_never_rounded_up_to_the_whole() -> None:
 
 
 def test_seven_states_have_seven_shapes_and_each_is_shown() -> None:
-    assert set(as_html.GLYPHS) == set(ItemState)
-    assert len(set(as_html.GLYPHS.values())) == 7
+    assert set(GLYPHS) == set(ItemState)
+    assert len(set(GLYPHS.values())) == 7
     text = content("en").decode("utf-8")
-    for state, glyph in as_html.GLYPHS.items():
+    for state, glyph in GLYPHS.items():
         assert f'class="st s-{state}"><span class="g" aria-hidden="true">{glyph}</span>' in text
 
 
@@ -481,3 +482,21 @@ def test_changes_beyond_the_limit_are_counted_not_dropped_in_silence() -> None:
 
     assert "7 more" in told.text_of("differences")
     assert f"{as_html.CHANGE_LIMIT + 7 - as_html.FIRST_CHANGES} more" in told.text_of("headline")
+
+
+def test_a_page_of_very_many_scopes_folds_and_still_tells_of_each() -> None:
+    sample = wide(120)
+    shown = as_html.render(sample, "en")
+    told = Page(shown)
+
+    assert told.faults == []
+    assert len(shown) < 2_000_000
+    text = shown.decode()
+    start = text.index('<table class="systems dense-systems">')
+    table = text[start : text.index("</table>", start)]
+    assert table.count("<tr>") == 1 + 120
+    for name in sample.systems.values():
+        assert f'<th scope="row">{name.en}</th>' in table
+    grade = sample.assessment.grades[0]
+    items = "".join(GLYPHS[item.state] for item in grade.items)
+    assert f" {grade.target} {items}</td>" in table
