@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from scanner.commands.session import estate_option, json_option, open_estate, say, say_json
+from scanner.commands.session import estate_option, json_option, open_estate, say, say_json_rows
 from scanner.errors import ConfigurationError, Problem, UnknownName, UsageError, nearest
 from scanner.selection.choice_reader import Candidates
 from scanner.selection.funnel import Pair, Selection, select
@@ -44,7 +45,7 @@ def select_(estate_path: Path, system: str | None, changes: tuple[str, ...], as_
             raise UsageError("--what-if changes one system: name it with --system")
         chosen = select(_changed(candidates, system, changes), candidates.choice)
     if as_json:
-        say_json(_as_json(chosen, system))
+        say_json_rows(_head(chosen), "pairs", _pair_rows(chosen, system))
     elif system is None:
         _say(chosen)
     else:
@@ -99,7 +100,7 @@ def _steps(pair: Pair) -> dict[str, Any]:
     return {"in_scene": pair.in_scene, "high_risk": pair.high_risk, "low_impact": pair.low_impact}
 
 
-def _as_json(selection: Selection, system: str | None) -> dict[str, Any]:
+def _head(selection: Selection) -> dict[str, Any]:
     choice = selection.choice
     return {
         "schema_version": 1,
@@ -121,15 +122,16 @@ def _as_json(selection: Selection, system: str | None) -> dict[str, Any]:
             for each in selection.proposals
         ],
         "findings": [{"item": "4-1", "system": name} for name in selection.unseparated],
-        "pairs": [
-            {
+    }
+
+
+def _pair_rows(selection: Selection, system: str | None) -> Iterator[dict[str, Any]]:
+    for pair in selection.pairs:
+        if system in {None, pair.system}:
+            yield {
                 "system": pair.system,
                 "scene": pair.scene,
                 "chosen": pair.chosen,
                 "by_person": pair.overridden is not None,
                 **{name: {"holds": step.holds, "why": step.why} for name, step in _steps(pair).items()},
             }
-            for pair in selection.pairs
-            if system in {None, pair.system}
-        ],
-    }

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -137,6 +137,24 @@ def say_json(value: Any, indent: int | None = 1) -> None:
     text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False, allow_nan=False, indent=indent)
     click.echo(_UNUSUAL.sub(_escaped, text))
 
+
+def say_json_rows(head: Mapping[str, Any], name: str, rows: Iterable[Any]) -> None:
+    """What ``say_json`` prints of ``{**head, name: list(rows)}``, row by row, for there may be very many."""
+    first = json.dumps(msgspec.to_builtins(dict(head)), ensure_ascii=False, allow_nan=False, indent=1)
+    told = [f"{first[:-2]},\n {json.dumps(name)}: [" if head else f"{{\n {json.dumps(name)}: ["]
+    between, after = "\n  ", "]\n}"
+    for row in rows:
+        text = json.dumps(msgspec.to_builtins(row), ensure_ascii=False, allow_nan=False, indent=1)
+        told.append(between + text.replace("\n", "\n  "))
+        between, after = ",\n  ", "\n ]\n}"
+        if len(told) > ROWS_AT_ONCE:
+            click.echo(_UNUSUAL.sub(_escaped, "".join(told)), nl=False)
+            told.clear()
+    click.echo(_UNUSUAL.sub(_escaped, "".join(told) + after))
+
+
+ROWS_AT_ONCE = 500
+"""Rows of JSON that are printed together."""
 
 _UNUSUAL = re.compile(r"[^\x20-\x7e\n]")
 
