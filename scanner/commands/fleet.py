@@ -293,10 +293,10 @@ def _marks(agent: AgentSeen, now: int, interval_s: int) -> list[str]:
 
 
 def _plain(agent: AgentSeen, now: int, interval_s: int) -> dict[str, Any]:
-    times = ("enrolled", "certificate_ends", "clone_suspected", "identity_collision", "downgraded")
-    times += ("last_seen", "confirmed")
+    times = {"enrolled", "certificate_ends", "clone_suspected", "identity_collision", "downgraded"}
+    times |= {"last_seen", "confirmed"}
     plain: dict[str, Any] = msgspec.to_builtins(agent)
-    plain |= {name: _time(plain[name]) if plain[name] else None for name in times}
+    plain |= {name: _time(plain[name]) if plain[name] else None for name in sorted(times)}
     silent = agent.silent_since(now, interval_s)
     return plain | {"silent_since": _time(silent) if silent else None}
 
