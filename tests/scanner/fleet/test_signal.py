@@ -105,6 +105,7 @@ def test_a_verdict_is_verified_with_a_common_library_and_by_nothing_but_the_sign
         (changed("patching", last_patched="2026-09-01T00:00:00Z"), "patched"),
         (changed("patching", pending_security=3), "no-security-update-pending"),
         (changed("operating_system", supported_until="2026-06-30T00:00:00Z"), "supported"),
+        (changed("session_lock", enforced=False), "session-locked"),
     ],
 )
 def test_a_device_that_is_seen_not_to_be_so_is_not_compliant_and_says_why(
@@ -405,7 +406,7 @@ def test_operators_make_keys_and_tokens_and_look_at_verdicts(tmp_path: Path) -> 
     assert name == "gateway" and secret.strip() not in run("token", *at, "--list")[1]
     assert run("token", *at, "--revoke", handle)[0] == 0
     assert "revoked" in run("token", *at, "--list")[1]
-    assert len(run("rules", *at)[1].splitlines()) == 8
+    assert len(run("rules", *at)[1].splitlines()) == 9
     assert run("show", *at) == (0, "")
     for wrong in (["--name", "A B"], ["--name", "a", "--life", "2"], ["--name", "a", "--life", "9999d"], []):
         assert run("token", *at, *wrong)[0] == 2
