@@ -54,7 +54,7 @@ def state_is_reported_without_silence(device: Subject) -> Claim:
     """The agent of the device is enrolled, tells its state, and was heard within two of its intervals."""
     agent = device[EndpointAgent]
     return Claim(
-        applies=~device.external & (device.category != "mobile"),
+        applies=~device.external,
         holds=(agent.state == "enrolled") & agent.ever_reported & ~agent.silent,
         shows={"state": agent.state, "ever_reported": agent.ever_reported, "silent": agent.silent},
     )

@@ -22,7 +22,7 @@ def device_identity_is_its_own(device: Subject) -> Claim:
     """No second device speaks under the identity of this one or gives the same hardware as its own."""
     agent = device[EndpointAgent]
     return Claim(
-        applies=~device.external & (device.category != "mobile"),
+        applies=~device.external,  # whatever its form, which of a copied host is not known
         holds=~agent.clone_suspected & ~agent.identity_collision,
         shows={"clone_suspected": agent.clone_suspected, "identity_collision": agent.identity_collision},
     )

@@ -10,6 +10,8 @@ from tests.checks.situation import Situation, ago
 FAIL, UNKNOWN = Outcome.FAIL, Outcome.UNKNOWN
 LAPTOP = {"category": "laptop", "external": False, "host_name": "ws-1"}
 SERVER = LAPTOP | {"category": "server"}
+NOT_BELIEVED = {"external": False}
+"""All that is known of a device whose agent cannot be believed."""
 AGENT = {
     "state": "enrolled",
     "clone_suspected": False,
@@ -36,14 +38,14 @@ ENDPOINTS = (
     Situation(
         item="2-1",
         says="A laptop was cloned with its agent: two hosts report as one, and the list counts one sound device.",
-        said={"endpoint": {"Device": LAPTOP, "EndpointAgent": AGENT | {"clone_suspected": True}}},
+        said={"endpoint": {"Device": NOT_BELIEVED, "EndpointAgent": AGENT | {"clone_suspected": True}}},
         judged={"2-1/identity-unique": FAIL},
         mended={"endpoint": {"EndpointAgent": {"clone_suspected": False}}},
     ),
     Situation(
         item="2-1",
         says="Two agents give one machine as theirs; taken by serial number they are one device with two postures.",
-        said={"endpoint": {"Device": LAPTOP, "EndpointAgent": AGENT | {"identity_collision": True}}},
+        said={"endpoint": {"Device": NOT_BELIEVED, "EndpointAgent": AGENT | {"identity_collision": True}}},
         judged={"2-1/identity-unique": FAIL},
         mended={"endpoint": {"EndpointAgent": {"identity_collision": False}}},
     ),
@@ -93,6 +95,13 @@ ENDPOINTS = (
         said={"endpoint": {"Device": LAPTOP, "EndpointAgent": AGENT | {"silent": True}}},
         judged={"2-2/state-reported": FAIL},
         mended={"endpoint": {"EndpointAgent": {"silent": False}}},
+    ),
+    Situation(
+        item="2-2",
+        says="An agent was shut out for ever, and its laptop stands in the office with the good word that it last had.",
+        said={"endpoint": {"Device": NOT_BELIEVED, "EndpointAgent": AGENT | {"state": "banned"}}},
+        judged={"2-2/state-reported": FAIL},
+        mended={"endpoint": {"EndpointAgent": {"state": "enrolled"}}},
     ),
     Situation(
         item="2-2",

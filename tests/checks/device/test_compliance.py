@@ -65,7 +65,7 @@ def test_grave_flaws_do_not_stay_where_a_repair_exists() -> None:
 
 
 def test_an_agent_that_fell_silent_reports_nothing() -> None:
-    awake = SERVER | {
+    awake = OWN | {
         "EndpointAgent.state": "enrolled",
         "EndpointAgent.ever_reported": True,
         "EndpointAgent.silent": False,
@@ -77,8 +77,8 @@ def test_an_agent_that_fell_silent_reports_nothing() -> None:
         "waits for approval": (Outcome.FAIL, awake | {"EndpointAgent.state": "pending"}),
         "enrolled, never told anything": (Outcome.FAIL, awake | {"EndpointAgent.ever_reported": False}),
         "whether it or the server is silent is not known": (Outcome.UNKNOWN, awake | {"EndpointAgent.silent": None}),
-        "no agent": (Outcome.UNKNOWN, SERVER),
-        "phone": (Outcome.NA, MOBILE),
+        "no agent": (Outcome.UNKNOWN, OWN),
+        "foreign device": (Outcome.NA, FOREIGN | {"EndpointAgent.silent": True}),
     }
     assert verdicts(state_is_reported_without_silence, cases) == expected(cases)
 
