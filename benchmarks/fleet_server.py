@@ -15,6 +15,7 @@ import asyncio
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,8 @@ from scanner.fleet.serving import secret
 from scanner.fleet.settings import load_settings, open_database
 
 AGENTS = 1000
+PARTS = 3
+"""Each figure is the median of so many; others use this machine, too."""
 
 
 @dataclass
@@ -88,12 +91,12 @@ async def echo(load: Load, messages: int) -> None:
     await asyncio.gather(*(one_line() for _ in range(load.connections)))
 
 
-def stored(folder: Path, agents: list[Simulated], messages: int) -> float:
+def stored(folder: Path, agents: list[Simulated], messages: int) -> list[float]:
     """Seconds of processor for one heartbeat at the store, 256 in a transaction."""
     settings = load_settings(folder)
     database = open_database(folder, settings)
     ingest = Ingest(Nonces(secret(database)), settings.interval)
-    spent = 0.0
+    spent = []
     for _ in range(messages // 256):
         some = agents[:256]
         bodies = [agent.beat() for agent in some]
@@ -104,11 +107,11 @@ def stored(folder: Path, agents: list[Simulated], messages: int) -> float:
         began = time.process_time()
         with database.transaction(durable=False):
             answers = ingest.take(database, batch, int(time.time() * 1000))
-        spent += time.process_time() - began
+        spent.append((time.process_time() - began) / len(batch))
         for agent, answer in zip(some, answers, strict=True):
             agent.accepted(agent.root, msgspec.json.decode(answer.body))
     database.close()
-    return spent / (messages // 256 * 256)
+    return spent
 
 
 class Measured:
@@ -117,22 +120,28 @@ class Measured:
     def __init__(self, verification: float) -> None:
         self._verification = verification
 
-    def tell(self, what: str, seconds: float, more: str = "") -> None:
-        """One row."""
-        print(f"  {what:<58} {seconds * 1000:6.3f} ms  {seconds / self._verification:5.2f} x  {more}", flush=True)
+    def tell(self, what: str, seconds: Sequence[float], more: str = "") -> None:
+        """One row: median, least and greatest."""
+        low, median, high = min(seconds), sorted(seconds)[len(seconds) // 2], max(seconds)
+        spread = f"{median * 1000:6.3f} ms ({low * 1000:.3f} to {high * 1000:.3f})"
+        print(f"  {what:<58} {spread:<28} {median / self._verification:5.2f} x  {more}", flush=True)
 
     def measure(self, what: str, served: Served, load: Load, agents: list[Simulated], messages: int) -> None:
         """Heartbeats, then changed reports."""
         warm = messages // 10
         for reports in (False, True):
-            count = messages // 3 if reports else messages
+            count = (messages // 3 if reports else messages) // PARTS
             fleet_agents.run(speak(load, agents, warm, reports=reports))
-            server, database = served.processor()
-            rate = fleet_agents.run(speak(load, agents, count, reports=reports))
-            spent = [now - then for now, then in zip(served.processor(), (server, database), strict=True)]
-            beside = f"database's own {spent[1] / count * 1000:.3f} ms  " if served.database_pid else ""
+            spent, beside, rates = [], [], []
+            for _ in range(PARTS):
+                before = served.processor()
+                rates.append(fleet_agents.run(speak(load, agents, count, reports=reports)))
+                after = served.processor()
+                spent.append((after[0] - before[0]) / count)
+                beside.append((after[1] - before[1]) / count)
+            own = f"database's own {sorted(beside)[PARTS // 2] * 1000:.3f} ms  " if served.database_pid else ""
             name = "changed report" if reports else "heartbeat"
-            self.tell(f"{what}, {name}", spent[0] / count, f"{beside}{rate:.0f}/s")
+            self.tell(f"{what}, {name}", spent, f"{own}{max(rates):.0f}/s")
 
 
 def main() -> None:
@@ -145,7 +154,7 @@ def main() -> None:
         f"{fleet_agents.machine()}; {messages} heartbeats, {messages // 3} changed reports, {connections} connections"
     )
     print("processor of the server for one, and as a multiple of one verified signature:")
-    rows.tell("yardstick: one P-256 signature verified", verification)
+    rows.tell("yardstick: one P-256 signature verified", [verification])
     sections = fleet_agents.sections_of_this_host()
     with tempfile.TemporaryDirectory() as place, fleet_agents.fleet(Path(place)) as folder:
         agents = fleet_agents.enrolled(folder, AGENTS, sections)
@@ -154,12 +163,15 @@ def main() -> None:
         for tls, anew in ((True, False), (True, True), (False, False)):
             with fleet_agents.serving(folder, tls=tls, program=ECHO) as served:
                 fleet_agents.run(echo(Load(folder, served.port, tls, connections, anew), messages // 10))
-                before, count = served.processor()[0], messages // (3 if anew else 1)
-                fleet_agents.run(echo(Load(folder, served.port, tls, connections, anew), count))
-                rows.tell(f"yardstick: nothing read, {_way(tls, anew)}", (served.processor()[0] - before) / count)
-        rows.tell("yardstick: one heartbeat at the store, SQLite", stored(folder, agents, messages // 4))
+                spent, count = [], messages // (3 if anew else 1) // PARTS
+                for _ in range(PARTS):
+                    before = served.processor()[0]
+                    fleet_agents.run(echo(Load(folder, served.port, tls, connections, anew), count))
+                    spent.append((served.processor()[0] - before) / count)
+                rows.tell(f"yardstick: nothing read, {_way(tls, anew)}", spent)
+        rows.tell("yardstick: one heartbeat at the store, SQLite", stored(folder, agents, 2048))
         _server("SQLite", rows, folder, agents, (messages, connections))
-        _bytes(folder, agents, messages // 4)
+        _bytes(folder, agents, 2000)
     with fleet_agents.postgresql() as found:
         if found is None:
             print("PostgreSQL is not installed here: not measured")
