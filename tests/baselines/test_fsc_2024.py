@@ -11,6 +11,7 @@ from functools import cache
 
 import pytest
 
+from scanner.grading.grade import RULE_VERSION
 from scanner.guideline.baseline import Baseline, load_baseline, parse_baseline, shipped_baselines
 from scanner.guideline.nouns import NAME_IN_SENTENCE
 from scanner.model import Effort, Impact, Level, Pillar, RequirementKind, Scene, ServiceModel
@@ -70,6 +71,10 @@ def test_the_guideline_has_36_items_on_four_levels() -> None:
         Pillar.APPLICATION: 7,
         Pillar.DATA: 8,
     }
+
+
+def test_it_is_written_for_the_rule_that_grades() -> None:
+    assert baseline().rule_version == RULE_VERSION
 
 
 def test_items_stand_in_the_order_of_their_numbers() -> None:
