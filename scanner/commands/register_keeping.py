@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from scanner.commands.exception_watch import alarm_line, alarms_told
+from scanner.commands.register_papers import paper
 from scanner.commands.session import (
     as_of_option,
     baseline_option,
@@ -100,7 +101,8 @@ def _parsed(entries: Iterable[tuple[EntryKind, Fields]]) -> tuple[Entry, ...]:
 
 def keeping(kind: EntryKind) -> list[click.Command]:
     """The commands that every kind of entry has, beside adding one."""
-    return [build(kind) for build in (_list, _show, _payload, _approve, _revoke, _expiring)]
+    built = [build(kind) for build in (_list, _show, _payload, _approve, _revoke, _expiring)]
+    return [*built, paper(kind, title_of(kind))]
 
 
 def _list(kind: EntryKind) -> click.Command:

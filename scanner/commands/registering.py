@@ -33,9 +33,9 @@ from scanner.institution.estate import Estate
 from scanner.institution.register_blanks import OWN as ASKED_KINDS
 from scanner.institution.register_blanks import Asked, Unplanned, blank_workbook, filled_entries
 from scanner.institution.register_chain import CHAIN, Event, made_before
+from scanner.institution.register_documents import keeping as keeping_documents
 from scanner.institution.register_nouns import LASTING, UNADDRESSED, Answer, EntryKind, ExceptionType, PlanStatus
 from scanner.institution.register_record import one_act, record
-from scanner.institution.register_writer import document_of
 from scanner.institution.registers import JudgedRegisters
 from scanner.judging.configuration import configuration_digest
 from scanner.model import Level, Pillar, RequirementState, Scene, iso, utc
@@ -52,10 +52,12 @@ _COMMON = (
     click.option("--approver", required=True, help="Approver of the estate who is to sign; not the owner."),
     click.option("--made-at", metavar="TIME", help="Now if not given; never an earlier day."),
     click.option("--effective-from", metavar="TIME", help="When it was made, if not given."),
-    click.option("--document", type=click.Path(path_type=Path), help="File that it rests on; its SHA-256 is noted."),
+    click.option("--document", type=click.Path(path_type=Path), help="File that it rests on; kept by its SHA-256."),
 )
 _STATEMENT = click.option("--statement", required=True, help="What is said.")
-_ANSWER = click.option("--answer", required=True, type=click.Choice([a.value for a in Answer]), help="yes or no.")
+_ANSWER = click.option(
+    "--answer", required=True, type=click.Choice([a.value for a in Answer]), help="Partly is no yes."
+)
 _OWN: dict[EntryKind, tuple[Any, ...]] = {
     EntryKind.ATTESTATION: (
         _STATEMENT,
@@ -66,6 +68,9 @@ _OWN: dict[EntryKind, tuple[Any, ...]] = {
             metavar="FACT",
             help="Let it lapse when what the newest collections say of this fact in the system changes; repeat.",
         ),
+        click.option("--reviewer", metavar="NAME", help="Who read it before its approver; not the owner."),
+        click.option("--period-from", metavar="TIME", help="First day that it speaks of."),
+        click.option("--period-to", metavar="TIME", help="Last day that it speaks of."),
         store_option,
     ),
     EntryKind.DRILL: (
@@ -131,7 +136,7 @@ def _add(kind: EntryKind) -> click.Command:
             "made_at": _time("made_at", given.pop("made_at")),
             "effective_from": _time("effective_from", given.pop("effective_from")),
             "expires_at": _time("expires_at", given.pop("expires_at")),
-            "document": None if document is None else document_of(document),
+            "document": None,
         }
         for name, value in given.items():
             fields[name] = _time(name, value) if name in _TIMES else list(value) if isinstance(value, tuple) else value
@@ -140,7 +145,9 @@ def _add(kind: EntryKind) -> click.Command:
         if kind is EntryKind.EXCEPTION:
             named = (fields["requirement"], fields["system"], fields["scenes"] or (), fields["assets"])
             fields |= noted(*named, estate, baseline, store)
-        (path,) = enter([(kind, fields)], estate, baseline)
+        with keeping_documents([] if document is None else [document], estate.registers) as kept:
+            fields["document"] = kept[0] if kept else None
+            (path,) = enter([(kind, fields)], estate, baseline)
         click.echo(f"wrote {entry_id} to {path}; {signing(kind, entry_id, estate, baseline)}", err=True)
 
     for option in (*_COMMON, *_address(kind), *_end(kind), *_OWN[kind]):
@@ -250,9 +257,10 @@ def import_(workbook: Path, estate_path: Path, baseline_id: str) -> None:
         content = workbook.read_bytes()
     except OSError as error:
         raise UsageError(f"{workbook}: {error.strerror or error}") from error
-    entries = filled_entries(workbook, content, *known_names(estate, baseline))
-    for path in enter(list(entries), estate, baseline) if entries else ():
-        click.echo(f"wrote {path}", err=True)
+    entries, documents = filled_entries(workbook, content, *known_names(estate, baseline))
+    with keeping_documents(documents, estate.registers):
+        for path in enter(list(entries), estate, baseline) if entries else ():
+            click.echo(f"wrote {path}", err=True)
     click.echo(f"{len(entries)} entries taken in; each counts once its approver has signed it", err=True)
 
 

@@ -28,8 +28,8 @@ from scanner.errors import UnknownName, UsageError
 from scanner.grading.assess import MEMBERSHIP_MAX_AGE, grade
 from scanner.guideline.nouns import Baseline, Requirement
 from scanner.institution.estate import Estate
+from scanner.institution.register_documents import keeping
 from scanner.institution.register_entry import Answer, EntryKind
-from scanner.institution.register_writer import document_of
 from scanner.model import RequirementKind, Scene, iso, utc
 from scanner.sampling.bound import percent, smallest_size
 from scanner.sampling.claim import bound_of_sample, disproved, shown, statement_of
@@ -201,7 +201,7 @@ def read_(paper: Path, record_path: Path | None, estate_path: Path, baseline_id:
         "approver": given["approver"],
         "made_at": made_at if given["made_at"] else None,
         "expires_at": _day("--expires-at", given["expires_at"]),
-        "document": document_of(paper),
+        "document": None,
         "statement": statement,
         "answer": (Answer.NO if disproved(held, bound) else Answer.YES).value,
     }
@@ -211,7 +211,9 @@ def read_(paper: Path, record_path: Path | None, estate_path: Path, baseline_id:
     elif any(given[name] is not None for name in ("period_from", "period_to", "count")):
         raise UsageError("--period-from, --period-to and --count are for reviews; leave them out")
     fields["sample"] = held.fields()
-    (path, *_) = enter([(kind, fields)], estate, baseline)
+    with keeping([paper], estate.registers) as noted:
+        (fields["document"],) = noted
+        (path, *_) = enter([(kind, fields)], estate, baseline)
     say(statement)
     click.echo(f"wrote {given['entry_id']} to {path}; {signing(kind, given['entry_id'], estate, baseline)}", err=True)
     if not shown(held, bound):

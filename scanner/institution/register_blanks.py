@@ -21,7 +21,7 @@ ASKED = ("requirement", "system", "says_zh", "says_en", "asks_zh", "asks_en")
 """Columns that are filled in beforehand."""
 FILLED = ("id", "scenes", "statement", "owner", "approver", "made_at", "effective_from", "expires_at", "document")
 OWN: Mapping[EntryKind, tuple[str, ...]] = {
-    EntryKind.ATTESTATION: ("answer",),
+    EntryKind.ATTESTATION: ("answer", "reviewer", "period_from", "period_to"),
     EntryKind.DRILL: ("trigger", "decision", "action", "occurred_at"),
     EntryKind.REVIEW: ("answer", "period_from", "period_to", "count"),
 }
@@ -92,13 +92,15 @@ def blank_workbook(asked: Iterable[Asked], unplanned: Iterable[Unplanned] = ()) 
 
 def filled_entries(
     path: Path, content: bytes, requirements: frozenset[str], systems: Mapping[str, Collection[Scene]]
-) -> list[tuple[EntryKind, dict[str, Any]]]:
-    """Entries of the rows that have an id or a statement, in order; raises ConfigurationError naming every wrong cell.
+) -> tuple[list[tuple[EntryKind, dict[str, Any]]], list[Path]]:
+    """Entries of the rows that have an id or a statement, in order, and the documents that they rest on.
 
-    A document is a path relative to the workbook; its SHA-256 is noted.
+    A document is a path relative to the workbook; its SHA-256 is noted. Raises ConfigurationError naming every wrong
+    cell.
     """
     problems: list[Problem] = []
     found: list[tuple[EntryKind, dict[str, Any]]] = []
+    documents: list[Path] = []
     file = str(path)
     words = [kind.value for kind in (*OWN, EntryKind.ADOPTION)]
     for name in sheet_names(file, content):
@@ -111,9 +113,10 @@ def filled_entries(
                 fields = _fields(kind, row, path.parent, problems.append, file)
                 problems += _faults(kind, fields, row, file, Known(requirements, systems))
                 found.append((kind, fields))
+                documents += [path.parent / row.cells["document"]] if row.cells.get("document") else []
     if problems:
         raise ConfigurationError(problems)
-    return found
+    return found, documents
 
 
 def _columns(kind: EntryKind) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -26,6 +26,7 @@ from scanner.institution.register_nouns import (
     ExceptionType,
     Plan,
     PlanStatus,
+    person,
 )
 from scanner.institution.toml_source import Table
 from scanner.model import Level, Pillar, Scene, iso
@@ -51,6 +52,8 @@ LONGEST_EXCEPTION = timedelta(days=365)
 
 SHORTEST_REASON = 30
 """Characters that the reason of an exception or a revocation has at least."""
+
+PERIOD = ("period_from", "period_to")
 
 _REQUIREMENT = re.compile(r"([1-9]-[1-9][0-9]?|I|II|III|IV)(/[a-z0-9][a-z0-9-]*)+")
 _ITEM = re.compile(r"[1-9]-[1-9][0-9]?")
@@ -105,7 +108,8 @@ def read_entry(kind: EntryKind, table: Table, known: Known) -> Entry:
         binds=binds,
         binds_sha256=binds_sha256,
         occurred_at=times["occurred_at"] if kind is EntryKind.DRILL else None,
-        period=(times["period_from"], times["period_to"]) if kind is EntryKind.REVIEW else None,
+        reviewer=_reviewer(table) if kind is EntryKind.ATTESTATION else "",
+        period=(times["period_from"], times["period_to"]) if "period_from" in times else None,
         count=table.expect_int("count", minimum=0) if kind is EntryKind.REVIEW else 0,
         acceptance=_acceptance(table, requirement, assets, known) if kind is EntryKind.EXCEPTION else None,
         plan=_plan(table, scenes) if kind is EntryKind.ADOPTION else None,
@@ -202,7 +206,14 @@ def _signature(table: Table, id_: str) -> str:
 def _denies(table: Table, kind: EntryKind) -> bool:
     if kind not in (EntryKind.ATTESTATION, EntryKind.REVIEW):
         return False
-    return table.expect_enum("answer", Answer) is Answer.NO
+    return table.expect_enum("answer", Answer) is not Answer.YES
+
+
+def _reviewer(table: Table) -> str:
+    reviewer = table.expect_str("reviewer", "")
+    if reviewer and person(reviewer) == person(str(table.data.get("owner", ""))):
+        table.problem("reviewer", "is its owner", "somebody else who read it, or nobody")
+    return reviewer
 
 
 def _assets(table: Table) -> tuple[str, ...]:
@@ -259,7 +270,9 @@ def _happened(table: Table, kind: EntryKind) -> dict[str, datetime]:
     if kind is EntryKind.DRILL:
         for key in ("trigger", "decision", "action"):
             table.expect_str(key)
-    keys = {EntryKind.DRILL: ("occurred_at",), EntryKind.REVIEW: ("period_from", "period_to")}.get(kind, ())
+    keys = {EntryKind.DRILL: ("occurred_at",), EntryKind.REVIEW: PERIOD}.get(kind, ())
+    if kind is EntryKind.ATTESTATION and any(key in table for key in PERIOD):
+        keys = PERIOD
     return {key: table.expect_moment(key) for key in keys}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,6 +11,7 @@ from scanner.errors import SealError
 from scanner.institution.nouns import Approver
 from scanner.institution.register_chain import Chain, Event, Link, signature_of
 from scanner.institution.register_entry import Entry, EntryKind, entry_payload
+from scanner.institution.register_nouns import person
 from scanner.institution.register_standing import JudgedRegisters, Standing
 from scanner.institution.ssh_signature import BEGIN, SshFault, read_key, verify_signature
 from scanner.model import RegisterWhy, iso
@@ -107,20 +107,14 @@ def _revoked(standing: Standing, revocations: Mapping[str, Standing | None]) -> 
     return replace(standing, why=RegisterWhy.REVOKED, detail=told)
 
 
-def _person(name: str) -> str:
-    """A name without what spellings differ in: case, width, spaces, marks and letters that are not shown."""
-    folded = unicodedata.normalize("NFKC", name).casefold()
-    return "".join(letter for letter in folded if letter.isalnum()) or folded
-
-
 def approval_fault(entry: Entry, approvers: Mapping[str, Approver]) -> str | None:
     """Why nobody else than its owner can have approved the entry; None where somebody can."""
     if entry.approver not in approvers:
         return f"{entry.approver} is no approver of this estate"
     owner, approver = approvers.get(entry.owner), approvers[entry.approver]
-    names = {_person(entry.owner)} | ({_person(owner.person)} if owner else set())
-    names |= {_person(each.person) for each in approvers.values() if _person(each.name) in names}
-    if names & {_person(approver.name), _person(approver.person)}:
+    names = {person(entry.owner)} | ({person(owner.person)} if owner else set())
+    names |= {person(each.person) for each in approvers.values() if person(each.name) in names}
+    if names & {person(approver.name), person(approver.person)}:
         return "its owner and its approver are one person"
     return None
 

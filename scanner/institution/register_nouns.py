@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -42,6 +43,8 @@ class Answer(StrEnum):
 
     YES = "yes"
     NO = "no"
+    PARTLY = "partly"
+    """Not all of it: no more of a yes than no."""
 
 
 class ExceptionType(StrEnum):
@@ -121,7 +124,9 @@ class Entry:
     """File of the envelope, relative to the directory of the registers; empty where what is written is no such file."""
     file: str
     denies: bool = False
-    """The answer is no."""
+    """The answer is not yes."""
+    reviewer: str = ""
+    """Who read an attestation before it went to the approver; empty where nobody is named."""
     statement: str = ""
     assets: tuple[str, ...] = ()
     """Exact keys that an exception names."""
@@ -135,7 +140,7 @@ class Entry:
     occurred_at: datetime | None = None
     """When what a drill tells of happened."""
     period: tuple[datetime, datetime] | None = None
-    """What a review looked at: from when, until when."""
+    """What a review looked at, or what an attestation speaks of: from when, until when."""
     count: int = 0
     """How often it was reviewed within the period."""
     acceptance: Acceptance | None = None
@@ -152,3 +157,9 @@ class Entry:
     def covers(self, system: str, scene: Scene) -> bool:
         """Whether it speaks of this scope."""
         return self.system == system and (not self.scenes or scene in self.scenes)
+
+
+def person(name: str) -> str:
+    """A name without what spellings differ in: case, width, spaces, marks and letters that are not shown."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(letter for letter in folded if letter.isalnum()) or folded

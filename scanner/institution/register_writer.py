@@ -58,7 +58,7 @@ def add_entries(
 
 
 def document_of(path: Path) -> dict[str, str]:
-    """Name and SHA-256 of a document, as an entry states them; the document itself goes nowhere."""
+    """Name and SHA-256 of a document, as an entry states them; of a file beside a workbook."""
     try:
         with path.open("rb") as stream:
             return {"name": path.name, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}

@@ -134,7 +134,7 @@ def test_reviews_and_drills_come_in_by_their_own_sheets(institution: Institution
 
     assert result.exit_code == 0, result.stderr
     written = sorted(path.name for path in (institution.folder / "registers").iterdir())
-    assert written == ["chain.jsonl", "drills.toml", "reviews.toml"]
+    assert written == ["chain.jsonl", "documents", "drills.toml", "reviews.toml"]
 
 
 def test_a_sheet_that_is_no_kind_of_entry_is_told(institution: Institution, workbook: Path) -> None:

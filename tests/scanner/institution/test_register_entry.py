@@ -208,3 +208,53 @@ def test_a_scope_statement_may_name_what_left_the_estate_and_nothing_else_may() 
     )
     assert read(stated).covers("gone", Scene.CLOUD_ACCESS)
     assert any("gone" in problem for problem in told(PLAN.replace('"core"', '"gone"')))
+
+
+ATTESTATION = f"""[[attestation]]
+id = "AT-001"
+requirement = "1-1/mfa-enforced"
+system = "core"
+answer = "yes"
+statement = "Every entrance asks for a second factor."
+owner = "wang"
+reviewer = "lin"
+approver = "chang"
+period_from = 2026-01-01
+period_to = 2026-09-30
+made_at = 2026-10-01
+expires_at = 2027-09-30
+document = {{ name = "minutes.pdf", sha256 = "{"0" * 64}" }}
+"""
+
+
+def test_an_attestation_may_say_who_read_it_and_of_which_period_it_speaks() -> None:
+    entry = read(ATTESTATION)
+    assert (entry.reviewer, entry.denies) == ("lin", False)
+    assert entry.period == (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 9, 30, tzinfo=UTC))
+
+
+def test_neither_is_asked_for() -> None:
+    lines = [line for line in ATTESTATION.splitlines() if not line.startswith(("reviewer", "period"))]
+    entry = read("\n".join(lines))
+    assert (entry.reviewer, entry.period) == ("", None)
+
+
+@pytest.mark.parametrize("answer", ["no", "partly"])
+def test_what_is_not_a_whole_yes_denies(answer: str) -> None:
+    assert read(ATTESTATION.replace('"yes"', f'"{answer}"')).denies
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('"lin"', '"WＡNG"', "8 attestation[0].reviewer: is its owner"),
+        ("period_to = 2026-09-30\n", "", "1 attestation[0]: 'period_to' is missing"),
+        ("2026-09-30\nmade", "2025-09-30\nmade", "11 attestation[0].period_to: lies before period_from"),
+        ("2026-09-30\nmade", "2026-11-30\nmade", "12 attestation[0].made_at: lies before period_to"),
+        ('"yes"', '"maybe"', "5 attestation[0].answer: there is no word 'maybe'"),
+    ],
+)
+def test_a_wrong_attestation_is_told_by_line_and_key(old: str, new: str, problem: str) -> None:
+    assert any(line.startswith(problem) for line in told(ATTESTATION.replace(old, new))), told(
+        ATTESTATION.replace(old, new)
+    )
