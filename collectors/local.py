@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from agent.host import Host, ThisHost
 from agent.probes import PROBES, observe
 from agent.section import Section
+from collectors.capture_file import content_of
 from collectors.sections import PROMISED, asset_key, facts_and_gaps, observed, redacted
 from collectors.supplied_row import KNOWN
-from scanner.errors import AccessDenied, Malformed, ReadError, Unreachable
+from scanner.errors import Malformed, ReadError, Unreachable
 from scanner.model import (
     Access,
     Capture,
@@ -106,15 +107,7 @@ class LocalCollector:
         if captures is None:
             raise Unreachable("the target names no captures directory")
         path = captures / CAPTURED
-        try:
-            with access.call(lambda: path.open("rb")) as stream:
-                content = stream.read(LARGEST + 1)
-        except PermissionError as error:
-            raise AccessDenied(f"{path}: {error.strerror}") from error
-        except OSError as error:
-            raise Unreachable(f"{path}: {error.strerror}") from error
-        if len(content) > LARGEST:
-            raise Malformed(f"{path} is larger than {LARGEST} bytes")
+        content = access.call(lambda: content_of(path, LARGEST))
         return parse_sections(content, str(path))
 
 

@@ -12,7 +12,8 @@ from typing import Any
 from agent.section import SEEN, Section
 from collectors.advisories import debian_tracker, osv
 from collectors.advisories.feed import Feed, Package, open_flaws, release_of
-from scanner.errors import AccessDenied, Malformed, ReadError, Unreachable
+from collectors.capture_file import content_of
+from scanner.errors import Malformed, ReadError
 from scanner.facts import Advisories
 from scanner.model import Fact, Gap, GapWhy, iso, utc
 from scanner.sealed.canonical import canonical_json
@@ -60,15 +61,7 @@ def _moment(given: Any, place: int, kind: str) -> datetime | None:
 
 def read_feed(each: Named) -> tuple[Feed, bytes]:
     """One feed, and what is kept of it as evidence: its name, digest and date. Raises ReadError."""
-    try:
-        with each.file.open("rb") as stream:
-            content = stream.read(LARGEST + 1)
-    except PermissionError as error:
-        raise AccessDenied(f"{each.file}: {error.strerror}") from error
-    except OSError as error:
-        raise Unreachable(f"{each.file}: {error.strerror}") from error
-    if len(content) > LARGEST:
-        raise Malformed(f"{each.file} is larger than {LARGEST} bytes")
+    content = content_of(each.file, LARGEST)
     if each.kind == "debian-tracker":
         feed = debian_tracker.read(content, each.file.name, each.fetched or datetime.fromtimestamp(0, UTC))
     else:

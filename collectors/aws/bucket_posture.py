@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from collectors.aws.kleene import every, negated, some
 from collectors.aws.look import Look, instant, items, text
 from collectors.aws.posture_operations import (
     ACCOUNT_BLOCK,
@@ -19,6 +18,7 @@ from collectors.aws.posture_operations import (
     BUCKET_POLICY,
 )
 from collectors.aws.resource_policies import Grant, grants
+from collectors.kleene import every, negated, some
 from collectors.ports.aws import Answer
 from scanner.errors import Malformed, ReadError
 from scanner.facts import Retention, StoreExposure

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from collectors.capture_file import content_where_there
 from collectors.ports.aws import Answer, Operation
 from scanner.errors import (
     AccessDenied,
@@ -98,17 +99,9 @@ class Recording:
     def _read(self, names: list[str]) -> dict[str, Any]:
         for name in names:
             path = self._folder / name
-            try:
-                with self._access.call(lambda path=path: path.open("rb")) as stream:  # type: ignore[misc]
-                    raw = stream.read(LARGEST + 1)
-            except FileNotFoundError:
+            raw = self._access.call(lambda path=path, name=name: content_where_there(path, LARGEST, named=name))  # type: ignore[misc]
+            if raw is None:
                 continue
-            except PermissionError as error:
-                raise AccessDenied(f"{name}: {error.strerror}") from error
-            except OSError as error:
-                raise Unreachable(f"{name}: {error.strerror}") from error
-            if len(raw) > LARGEST:
-                raise Malformed(f"{name} is larger than {LARGEST} bytes")
             try:
                 content = json.loads(raw.decode("utf-8-sig"))
             except (ValueError, RecursionError) as error:
