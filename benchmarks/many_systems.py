@@ -11,26 +11,15 @@ wall and processor seconds and its peak memory are printed. Collecting is timed 
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
-import sysconfig
-import tempfile
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from pathlib import Path
 
-from measured import run
+from larger_bank import Growth, LargerBank, main
 
-from scanner import registry
-from scanner.collecting.collect import collect
-from scanner.demo.bank import write_form
 from scanner.demo.description import Description, read_description
-from scanner.demo.form import supplied_form
-from scanner.institution.estate import load_estate
 from scanner.model import Scene
-from scanner.sealed.store import Store
 
 SCENES = ", ".join(f'"{scene}"' for scene in Scene)
 
@@ -54,56 +43,13 @@ def repeated(systems: int) -> Description:
     return replace(described, systems="\n".join(found), documents={**described.documents, "complete": complete})
 
 
-def write(folder: Path, systems: int) -> None:
-    """Write captures, estate, registers and keys."""
-    description = repeated(systems)
-    write_form(folder / "bank", description, supplied_form(description))
-
-
-def read(folder: Path) -> None:
-    """Collect from the captures as of the moment at which the bank is judged."""
-    moment = datetime.fromisoformat(read_description().as_of) - timedelta(minutes=1)
-    collectors = registry.collectors()
-    estate = load_estate(folder / "bank" / "estate.toml", frozenset(collectors))
-    with Store.open(folder / "store", create=True, now=lambda: moment) as store:
-        collect(estate, store, collectors=collectors, clock=lambda: moment)
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Write, collect, assess, report; print what each cost."""
-    options = argparse.ArgumentParser(description="grade many systems")
-    options.add_argument("--systems", type=int, default=200)
-    options.add_argument("--folder", type=Path, help="keep everything there")
-    options.add_argument("--only", choices=["write", "collect"], help=argparse.SUPPRESS)
-    chosen = options.parse_args(arguments)
-    if chosen.only == "write":
-        write(chosen.folder, chosen.systems)
-        return
-    if chosen.only == "collect":
-        read(chosen.folder)
-        return
-    with tempfile.TemporaryDirectory() as temporary:
-        _measure((chosen.folder or Path(temporary)).resolve(), chosen.systems)
-
-
-def _measure(folder: Path, systems: int) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    this: list[str | Path] = [sys.executable, Path(__file__).resolve(), "--folder", folder]
-    this += ["--systems", str(systems), "--only"]
-    ztgrade = Path(sysconfig.get_path("scripts")) / "ztgrade"
-    places: list[str | Path] = ["--store", folder / "store"]
-    if not (folder / "store").exists():
-        print(f"{'write the captures and registers':38} {run([*this, 'write'])}", flush=True)
-        print(f"{'collect':38} {run([*this, 'collect'])}", flush=True)
-    entries = len(list((folder / "bank" / "registers").glob("*.dsse.json")))
-    print(f"{'systems, scopes, signed entries':38} {systems}, {systems * len(Scene)}, {entries}", flush=True)
-    assess: list[str | Path] = [ztgrade, "assess", *places, "--estate", folder / "bank" / "estate.toml"]
-    assess += ["--fail-on", "never", "--as-of", read_description().as_of, "--beside", "none"]
-    print(f"{'assess':38} {run(assess)}", flush=True)
-    page = folder / "report.html"
-    report: list[str | Path] = [ztgrade, "report", "latest", *places, "--lang", "en", "--output", page]
-    print(f"{'report':38} {run(report)}  {page.stat().st_size / 1e6:.1f} MB", flush=True)
+def measure(bank: LargerBank) -> None:
+    """Assess and report; print what each cost."""
+    entries = len(list((bank.folder / "bank" / "registers").glob("*.dsse.json")))
+    print(f"{'systems, scopes, signed entries':38} {bank.size}, {bank.size * len(Scene)}, {entries}", flush=True)
+    print(f"{'assess':38} {bank.assess(beside='none')}", flush=True)
+    print(f"{'report':38} {bank.report('en')}", flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(Growth(Path(__file__).resolve(), "systems", 200, repeated), measure, sys.argv[1:])
