@@ -55,7 +55,7 @@ class LargerBank:
         if (self.folder / "store").exists():
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        again = [sys.executable, self.growth.program, "--folder", self.folder]
+        again: list[str | Path] = [sys.executable, self.growth.program, "--folder", self.folder]
         again += [f"--{self.growth.option}", str(self.size), "--only"]
         print(f"{'write the captures and registers':38} {run([*again, 'write'])}", flush=True)
         print(f"{'collect':38} {run([*again, 'collect'])}", flush=True)
