@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
+
+Branch = TypeVar("Branch")
 
 SEEN = "seen"
 DENIED = "denied"
@@ -30,6 +32,14 @@ class NotSupported(CannotLook):
     """This system gives no way to look, or none that is trusted here."""
 
     status = UNSUPPORTED
+
+
+def by_system(host: Any, otherwise: str, *, linux: Branch, windows: Branch, macos: Branch) -> Branch:
+    """The branch of a look for the system of the Host; NotSupported, ``otherwise`` and its name, for any other."""
+    branches = {"linux": linux, "windows": windows, "macos": macos}
+    if host.system not in branches:
+        raise NotSupported(f"{otherwise} {host.system}")
+    return branches[host.system]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.confinement import refuse_foreign_namespaces
 from agent.host import Host
-from agent.section import UNSUPPORTED, Denied, Missing, NotSupported, Probe, Seen
+from agent.section import UNSUPPORTED, Denied, Missing, NotSupported, Probe, Seen, by_system
 
 _BOOT = frozenset({"/boot", "/boot/efi", "/efi"})
 """Mounts that firmware or boot loader must read before any key is there; they hold no data of the user."""
@@ -29,14 +29,7 @@ _FULLY_ENCRYPTED, _PROTECTED = 1, 1
 
 def look(host: Host) -> Seen:
     """``volumes``: mount, encrypted, method; removable ones, images and boot partitions are left out."""
-    match host.system:
-        case "linux":
-            return _linux(host)
-        case "windows":
-            return _windows(host)
-        case "macos":
-            return _macos(host)
-    raise NotSupported(f"volumes are not looked at on {host.system}")
+    return by_system(host, "volumes are not looked at on", linux=_linux, windows=_windows, macos=_macos)(host)
 
 
 def _linux(host: Host) -> Seen:

@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.confinement import refuse_foreign_namespaces
 from agent.host import Host
-from agent.section import UNSUPPORTED, Denied, Missing, NotSupported, Probe, Seen
+from agent.section import UNSUPPORTED, Denied, Missing, NotSupported, Probe, Seen, by_system
 
 _NFT = ("/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft")
 _LEGACY = {
@@ -25,14 +25,7 @@ _MAC = "/usr/libexec/ApplicationFirewall/socketfilterfw"
 
 def look(host: Host) -> Seen:
     """``enabled``, ``inbound`` deny or allow, ``product``; filters in eBPF or in the cloud are not seen."""
-    match host.system:
-        case "linux":
-            return _linux(host)
-        case "windows":
-            return _windows(host)
-        case "macos":
-            return _macos(host)
-    raise NotSupported(f"packet filters are not looked at on {host.system}")
+    return by_system(host, "packet filters are not looked at on", linux=_linux, windows=_windows, macos=_macos)(host)
 
 
 def _linux(host: Host) -> Seen:

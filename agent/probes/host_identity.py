@@ -15,7 +15,7 @@ from agent import tpm
 from agent.confinement import container
 from agent.host import Host
 from agent.powershell import answers, question
-from agent.section import DENIED, UNSUPPORTED, CannotLook, Missing, NotSupported, Probe, Seen
+from agent.section import DENIED, UNSUPPORTED, CannotLook, Missing, Probe, Seen, by_system
 
 _CHASSIS = {
     **dict.fromkeys((8, 9, 10, 14, 30, 31, 32), "laptop"),
@@ -45,15 +45,9 @@ _WINDOWS = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 def look(host: Host) -> Seen:
     """``machine_id``, ``host_name``, ``addresses``, and `_ATTRIBUTES`; NotSupported on unknown systems."""
     missing: dict[str, Missing] = {}
-    match host.system:
-        case "linux":
-            machine, attributes = _linux(host, missing)
-        case "windows":
-            machine, attributes = _windows(host, missing)
-        case "macos":
-            machine, attributes = _macos(host, missing)
-        case other:
-            raise NotSupported(f"the agent knows no machine identifier on {other}")
+    otherwise = "the agent knows no machine identifier on"
+    marks = by_system(host, otherwise, linux=_linux, windows=_windows, macos=_macos)
+    machine, attributes = marks(host, missing)
     values = {
         "machine_id": machine,
         "host_name": host.host_name(),

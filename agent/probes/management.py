@@ -12,7 +12,7 @@ from agent import keyfile
 from agent.confinement import refuse_foreign_namespaces
 from agent.host import Host
 from agent.products import known_products, running_names
-from agent.section import DENIED, UNSUPPORTED, Missing, NotSupported, Probe, Seen
+from agent.section import DENIED, UNSUPPORTED, Missing, NotSupported, Probe, Seen, by_system
 
 _SSSD, _SSSD_MORE = "/etc/sssd/sssd.conf", "/etc/sssd/conf.d"
 _SMB = "/etc/samba/smb.conf"
@@ -35,14 +35,7 @@ def look(host: Host) -> Seen:
     ``directory`` is none, active_directory, entra, hybrid, ipa or ldap. ``enrolled``: the system's own management
     protocol has a server, which Linux does not have. An empty ``managers`` means none of the known list.
     """
-    match host.system:
-        case "linux":
-            return _linux(host)
-        case "windows":
-            return _windows(host)
-        case "macos":
-            return _macos(host)
-    raise NotSupported(f"management is not looked at on {host.system}")
+    return by_system(host, "management is not looked at on", linux=_linux, windows=_windows, macos=_macos)(host)
 
 
 def _managers(host: Host, missing: dict[str, Missing]) -> dict[str, Any]:

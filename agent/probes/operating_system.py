@@ -8,7 +8,7 @@ import re
 from datetime import UTC, datetime
 
 from agent.host import Host
-from agent.section import UNSUPPORTED, Missing, NotSupported, Probe, Seen, moment
+from agent.section import UNSUPPORTED, Missing, NotSupported, Probe, Seen, by_system, moment
 
 _WINDOWS = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 _ENDS = {"debian": ("eol-lts", "eol"), "ubuntu": ("eol",)}
@@ -17,14 +17,7 @@ _ENDS = {"debian": ("eol-lts", "eol"), "ubuntu": ("eol",)}
 
 def look(host: Host) -> Seen:
     """``family``, ``name``, ``version``, ``kernel``, ``supported_until``; in a container these are the image's."""
-    match host.system:
-        case "linux":
-            return _linux(host)
-        case "windows":
-            return _windows(host)
-        case "macos":
-            return _macos(host)
-    raise NotSupported(f"the agent does not know {host.system}")
+    return by_system(host, "the agent does not know", linux=_linux, windows=_windows, macos=_macos)(host)
 
 
 def release(host: Host) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any
 from agent import pam
 from agent.confinement import refuse_foreign_namespaces
 from agent.host import Host
-from agent.section import DENIED, UNSUPPORTED, Missing, NotSupported, Probe, Seen
+from agent.section import DENIED, UNSUPPORTED, Missing, NotSupported, Probe, Seen, by_system
 
 _SIGN_INS = ("login", "sshd", "gdm-password", "sddm", "lightdm")
 """Services of PAM by which people sign in to a host."""
@@ -37,14 +37,7 @@ def look(host: Host) -> Seen:
 
     0 means none, never or, for ``lockout_minutes``, until an administrator unlocks the account.
     """
-    match host.system:
-        case "linux":
-            return _linux(host)
-        case "windows":
-            return _windows(host)
-        case "macos":
-            return _macos(host)
-    raise NotSupported(f"password rules are not looked at on {host.system}")
+    return by_system(host, "password rules are not looked at on", linux=_linux, windows=_windows, macos=_macos)(host)
 
 
 def _linux(host: Host) -> Seen:

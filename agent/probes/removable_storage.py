@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.confinement import refuse_foreign_namespaces
 from agent.host import Host
-from agent.section import UNSUPPORTED, Denied, Missing, NotSupported, Probe, Seen
+from agent.section import UNSUPPORTED, Denied, Missing, Probe, Seen, by_system
 
 BLOCKED, READ_ONLY, ALLOWED = "blocked", "read_only", "allowed"
 _CONFS = ("/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d")
@@ -29,14 +29,7 @@ _MANAGED = "/Library/Managed Preferences/com.apple.systemuiserver.plist"
 
 def look(host: Host) -> Seen:
     """``mode`` blocked, read_only or allowed, for a stick that nobody has listed; ``means``, what brings that about."""
-    match host.system:
-        case "linux":
-            return _linux(host)
-        case "windows":
-            return _windows(host)
-        case "macos":
-            return _macos(host)
-    raise NotSupported(f"removable storage is not looked at on {host.system}")
+    return by_system(host, "removable storage is not looked at on", linux=_linux, windows=_windows, macos=_macos)(host)
 
 
 def _linux(host: Host) -> Seen:

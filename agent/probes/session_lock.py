@@ -11,7 +11,7 @@ from typing import Any
 from agent import keyfile
 from agent.confinement import refuse_foreign_namespaces
 from agent.host import Host
-from agent.section import UNSUPPORTED, Denied, Missing, NotSupported, Probe, Seen
+from agent.section import UNSUPPORTED, Denied, Missing, Probe, Seen, by_system
 
 _SESSIONS = ("/usr/share/xsessions", "/usr/share/wayland-sessions")
 _PROFILES = ("/etc/dconf/profile/user", "/usr/share/dconf/profile/user")
@@ -35,14 +35,9 @@ def look(host: Host) -> Seen:
     ``enforced``: a machine-wide rule locks idle sessions and no user can loosen it; ``idle_seconds`` is that rule's
     time until the lock holds, 0 for never. ``users`` has ``required`` and ``idle_seconds`` of each, without names.
     """
-    match host.system:
-        case "linux":
-            return _linux(host)
-        case "windows":
-            return _windows(host)
-        case "macos":
-            return _macos(host)
-    raise NotSupported(f"the lock of sessions is not looked at on {host.system}")
+    return by_system(host, "the lock of sessions is not looked at on", linux=_linux, windows=_windows, macos=_macos)(
+        host
+    )
 
 
 def _seen(

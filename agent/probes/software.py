@@ -12,7 +12,7 @@ from typing import Any
 
 from agent.confinement import container
 from agent.host import Host
-from agent.section import UNSUPPORTED, Missing, NotSupported, Probe, Seen
+from agent.section import UNSUPPORTED, Missing, NotSupported, Probe, Seen, by_system
 
 MOST_BYTES = 96 * 1024
 """Of the list as JSON; a section may have 128 KiB, and nonsense in names takes more room when it is escaped."""
@@ -45,17 +45,7 @@ def look(host: Host) -> Seen:
     Lists of texts, since some thousand packages would otherwise take more memory than all the rest of the agent's
     sections. ``installed``: how many there are; ``cut``: not all of them are told. In a container they are the image's.
     """
-    rows: Iterable[Row]
-    match host.system:
-        case "linux":
-            rows, beside = _linux(host)
-        case "windows":
-            rows, beside = sorted(set(_windows(host))), "what single users installed for themselves"
-        case "macos":
-            rows, beside = sorted(set(_macos(host))), "what lies outside the folders for applications"
-        case other:
-            raise NotSupported(f"software is not looked at on {other}")
-    return _listed(rows, beside)
+    return _listed(*by_system(host, "software is not looked at on", linux=_linux, windows=_windows, macos=_macos)(host))
 
 
 def _listed(rows: Iterable[Row], beside: str) -> Seen:
@@ -134,7 +124,11 @@ def _rpm(host: Host) -> Iterator[Row]:
             yield name, version, stem if stem != name else "", vendor
 
 
-def _windows(host: Host) -> Iterator[Row]:
+def _windows(host: Host) -> tuple[Iterable[Row], str]:
+    return sorted(set(_programs(host))), "what single users installed for themselves"
+
+
+def _programs(host: Host) -> Iterator[Row]:
     """What the list of programs shows: entries with a name that are neither parts of Windows nor of another entry."""
     for base in _UNINSTALL:
         try:
@@ -155,7 +149,11 @@ def _text(host: Host, key: str, name: str) -> str:
         return ""
 
 
-def _macos(host: Host) -> Iterator[Row]:
+def _macos(host: Host) -> tuple[Iterable[Row], str]:
+    return sorted(set(_bundles(host))), "what lies outside the folders for applications"
+
+
+def _bundles(host: Host) -> Iterator[Row]:
     """Bundles by their Info.plist, and receipts of the installer."""
     for folder in _APPLICATIONS:
         for name in _names(host, folder):

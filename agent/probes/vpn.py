@@ -11,7 +11,7 @@ from agent import keyfile
 from agent.confinement import refuse_foreign_namespaces
 from agent.host import Host
 from agent.powershell import answers, question
-from agent.section import DENIED, UNSUPPORTED, Missing, NotSupported, Probe, Seen
+from agent.section import DENIED, UNSUPPORTED, Missing, Probe, Seen, by_system
 
 _NET = "/sys/class/net"
 _UP = 1
@@ -54,14 +54,7 @@ def look(host: Host) -> Seen:
 
     A tunnel of a program that keeps the traffic to itself, such as a browser or ssh, is not seen.
     """
-    match host.system:
-        case "linux":
-            return _linux(host)
-        case "windows":
-            return _windows(host)
-        case "macos":
-            return _macos(host)
-    raise NotSupported(f"tunnels are not looked at on {host.system}")
+    return by_system(host, "tunnels are not looked at on", linux=_linux, windows=_windows, macos=_macos)(host)
 
 
 def _linux(host: Host) -> Seen:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from agent.section import Missing, Section, moment, refuse_odd_values
+from agent.section import Missing, NotSupported, Section, by_system, moment, refuse_odd_values
+from tests.agent.recorded import RecordedHost
 
 SECTION = Section(
     "boot", 1, "seen", "", "2026-11-20T01:00:00Z", {"tpm": None, "n": 3}, {"tpm": Missing("denied", "no")}
@@ -52,3 +53,11 @@ def test_deep_nesting_is_refused() -> None:
 def test_a_naive_time_is_no_moment() -> None:
     with pytest.raises(ValueError, match="zone"):
         moment(datetime(2026, 11, 20))
+
+
+def test_a_look_takes_the_branch_of_its_system_and_names_the_system_that_has_none() -> None:
+    branches = {"linux": "one", "windows": "two", "macos": "three"}
+    for system, branch in branches.items():
+        assert by_system(RecordedHost(system), "nothing is known on", **branches) == branch
+    with pytest.raises(NotSupported, match=r"^nothing is known on sunos5$"):
+        by_system(RecordedHost("sunos5"), "nothing is known on", **branches)
