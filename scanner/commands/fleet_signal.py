@@ -65,7 +65,6 @@ def token(
         raise UsageError("give one of --name, --list and --revoke")
     now = int(time.time() * 1000)
     with closing(open_database(folder, load_settings(folder))) as database:
-        database.prepare()
         if revoke:
             shut_out(database, revoke, now)
         elif listed:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 from scanner.errors import StoreError
-from scanner.fleet.schema import VERSION, statements
 from scanner.sealed.disk import is_full
 
 Row = tuple[Any, ...]
@@ -29,6 +28,8 @@ class Database(Protocol):
 
     blocks: bool
     """Whether a look-up by key may take longer than a fraction of a ms, so that the event loop must not wait for it."""
+    words: Mapping[str, str]
+    """Its words for the types of columns, and what it needs to be told of some tables."""
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Every row that a query or a RETURNING clause gives."""
@@ -61,10 +62,6 @@ class Database(Protocol):
         """A query whose rows no other server changes until the end of the transaction."""
         ...
 
-    def prepare(self) -> None:
-        """Make the tables where they are missing; raises StoreError where they are of another version."""
-        ...
-
     def close(self) -> None:
         """Let go of it."""
         ...
@@ -74,6 +71,13 @@ class Sqlite:
     """One connection to an SQLite file with a write-ahead log; raises Unavailable for whatever SQLite refuses."""
 
     blocks = False
+    words: Mapping[str, str] = {
+        "blob": "BLOB",
+        "int": "INTEGER",
+        "serial": "INTEGER PRIMARY KEY",
+        "narrow": "",
+        "rowless": "",
+    }
 
     def __init__(self, path: Path, *, synchronous: str = "full", read_only: bool = False) -> None:
         mode = "ro" if read_only else "rwc"
@@ -135,12 +139,6 @@ class Sqlite:
         """A query as it locks its rows; a write of SQLite locks all."""
         return sql
 
-    def prepare(self) -> None:
-        """Make the tables where they are missing."""
-        words = {"blob": "BLOB", "int": "INTEGER", "serial": "INTEGER PRIMARY KEY", "narrow": "", "rowless": ""}
-        with self.transaction():
-            prepare(self, statements(**words))
-
     def close(self) -> None:
         """Let go of the connection."""
         self._connection.close()
@@ -153,17 +151,3 @@ class Sqlite:
             if is_full(str(error)):
                 raise Full(f"{self._path}: the disk is full; free space") from error
             raise Unavailable(f"{self._path}: {error}; see that it is there, whole, and not locked") from error
-
-
-def prepare(database: Database, making: Iterable[str]) -> None:
-    """Run the statements that make the tables, and see that they are of this version."""
-    for statement in making:
-        database.run(statement)
-    database.run(
-        "INSERT INTO meta (name, value) VALUES ('version', ?) ON CONFLICT (name) DO NOTHING", (str(VERSION).encode(),)
-    )
-    found = bytes(database.rows("SELECT value FROM meta WHERE name = 'version'")[0][0]).decode()
-    if found != str(VERSION):
-        raise StoreError(
-            f"the fleet's tables are of version {found}, this ztgrade knows {VERSION}; use the matching one"
-        )

@@ -12,7 +12,8 @@ from scanner.fleet.agents import Status
 from scanner.fleet.authority import load_issuing, make_issuing, make_root
 from scanner.fleet.database import Database
 from scanner.fleet.journal import AUDIT, ISSUANCE, note
-from scanner.fleet.settings import FILE, load_settings, open_database, write_settings
+from scanner.fleet.migration import prepare
+from scanner.fleet.settings import FILE, connect, load_settings, open_database, write_settings
 
 
 def make_fleet(folder: Path, root_folder: Path, chosen: dict[str, Any], now: int) -> None:
@@ -27,13 +28,13 @@ def make_fleet(folder: Path, root_folder: Path, chosen: dict[str, Any], now: int
     settings = load_settings(folder)
     make_root(root_folder, settings.domain, moment)
     make_issuing(folder, root_folder, moment)
-    set_up(open_database(folder, settings), now)
+    set_up(connect(folder, settings), now)
     note_issuing(folder, now)
 
 
 def set_up(database: Database, now: int) -> None:
     """Make the tables, and the secret of nonces, where they are missing."""
-    database.prepare()
+    prepare(database, now)
     with database.transaction():
         database.run(
             "INSERT INTO meta (name, value) VALUES ('nonces', ?) ON CONFLICT (name) DO NOTHING",

@@ -11,8 +11,10 @@ from typing import Any
 
 import msgspec
 
+from scanner.errors import StoreError
 from scanner.fleet.database import Database, Row, Sqlite
-from scanner.fleet.settings import load_settings, open_database
+from scanner.fleet.migration import demand_readable
+from scanner.fleet.settings import connect, load_settings
 
 MISSED = 2
 """Intervals after which an agent that says nothing is silent."""
@@ -28,8 +30,9 @@ _SECTIONS = """
 SELECT agent_section.name, agent_section.hash, agent_section.observed_at, agent_section.since, agent_section.until,
     section.zbody
 FROM agent_section JOIN section ON section.hash = agent_section.hash
-WHERE agent_section.agent = ? ORDER BY agent_section.name, agent_section.since
-"""
+WHERE agent_section.agent = ?"""
+_NOW = " AND agent_section.until IS NULL AND agent_section.name > ''"  # by the index of what is so now
+_IN_ORDER = " ORDER BY agent_section.name, agent_section.since"
 
 
 @dataclass(frozen=True)
@@ -95,16 +98,21 @@ class AgentSeen:
 
 
 class FleetReader:
-    """Reads a fleet's database."""
+    """Reads a fleet's database; raises StoreError where its tables are of a version that it does not know."""
 
     def __init__(self, database: Database, interval_s: int) -> None:
+        try:
+            demand_readable(database)
+        except StoreError:
+            database.close()
+            raise
         self._database, self.interval_s = database, interval_s
 
     @classmethod
     def open(cls, folder: Path) -> FleetReader:
         """Of a server's folder; raises ConfigurationError or StoreError."""
         settings = load_settings(folder)
-        return cls(open_database(folder, settings, read_only=True), settings.interval)
+        return cls(connect(folder, settings, read_only=True), settings.interval)
 
     @classmethod
     def of_file(cls, path: Path, interval_s: int = 300) -> FleetReader:
@@ -130,7 +138,7 @@ class FleetReader:
 
     def sections(self, agent: AgentSeen, *, past: bool = False) -> list[SectionSeen]:
         """The sections of an agent as they are, or also as they were."""
-        rows = self._database.rows(_SECTIONS, (agent.number,))
+        rows = self._database.rows(_SECTIONS + ("" if past else _NOW) + _IN_ORDER, (agent.number,))
         return [
             SectionSeen(
                 name,
@@ -142,7 +150,6 @@ class FleetReader:
                 msgspec.json.decode(zlib.decompress(zbody)),
             )
             for name, digest, observed, since, until, zbody in rows
-            if past or until is None
         ]
 
     def close(self) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-VERSION = 1
+from collections.abc import Mapping
+
+VERSION = 2
+READABLE = (1, 2)
+"""Versions in which agents and sections stand in the same columns, so that those who only read can read them."""
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value {blob} NOT NULL);
@@ -40,16 +44,20 @@ CREATE TABLE IF NOT EXISTS agent_section (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS agent_section_now ON agent_section (agent, name) WHERE until IS NULL;
 CREATE INDEX IF NOT EXISTS agent_section_past ON agent_section (agent, since);
+CREATE INDEX IF NOT EXISTS agent_section_ended ON agent_section (until) WHERE until IS NOT NULL;
+CREATE INDEX IF NOT EXISTS agent_section_body ON agent_section (hash);
 
 CREATE TABLE IF NOT EXISTS offered (
     agent {int} NOT NULL, name TEXT NOT NULL, hash {blob} NOT NULL, observed_at TEXT NOT NULL,
     PRIMARY KEY (agent, name)
 );
+CREATE INDEX IF NOT EXISTS offered_body ON offered (hash);
 
 CREATE TABLE IF NOT EXISTS envelope (
     agent {int} NOT NULL, epoch {int} NOT NULL, seq {int} NOT NULL, root TEXT NOT NULL, payload {blob} NOT NULL,
     signature {blob} NOT NULL, key_id TEXT NOT NULL, received {int} NOT NULL, PRIMARY KEY (agent, epoch, seq)
 ){rowless};
+CREATE INDEX IF NOT EXISTS envelope_age ON envelope (received);
 
 CREATE TABLE IF NOT EXISTS hardware (
     kind TEXT NOT NULL, value TEXT NOT NULL, agent {int} NOT NULL, PRIMARY KEY (kind, value, agent)
@@ -67,6 +75,17 @@ CREATE TABLE IF NOT EXISTS journal (
 """
 
 
-def statements(**words: str) -> list[str]:
-    """The statements that make the tables, in the words of one database."""
-    return [text.strip() for text in TABLES.format(**words).split(";") if text.strip()]
+CHANGES: Mapping[int, str] = {
+    2: """
+CREATE INDEX agent_section_ended ON agent_section (until) WHERE until IS NOT NULL;
+CREATE INDEX agent_section_body ON agent_section (hash);
+CREATE INDEX offered_body ON offered (hash);
+CREATE INDEX envelope_age ON envelope (received);
+""",
+}
+"""What each version changed in the tables of the one before; done to the end of a step, they are those of TABLES."""
+
+
+def statements(text: str, words: Mapping[str, str]) -> list[str]:
+    """The single statements of a text, in the words of one database."""
+    return [each.strip() for each in text.format(**words).split(";") if each.strip()]

@@ -28,8 +28,9 @@ from scanner.fleet.enrolment import Registrar
 from scanner.fleet.ingest import Ingest
 from scanner.fleet.keyring import Keyring
 from scanner.fleet.metrics import Metrics
+from scanner.fleet.migration import prepare
 from scanner.fleet.server import Application, Parts
-from scanner.fleet.settings import POSTGRESQL, Settings, load_settings, open_database
+from scanner.fleet.settings import POSTGRESQL, Settings, connect, load_settings, open_database
 from scanner.fleet.signal_audit import Ledger
 from scanner.fleet.signal_keys import load_signer
 from scanner.fleet.signal_rules import load_rules
@@ -136,8 +137,8 @@ class FleetServer:
 
     async def _run(self, started: Callable[[tuple[str, int]], None]) -> None:
         loop = asyncio.get_running_loop()
-        database = open_database(self._folder, self.settings)
-        database.prepare()
+        database = connect(self._folder, self.settings)
+        prepare(database, int(self._clock() * 1000))
         nonces = Nonces(secret(database))
         writer = Writer(
             database,

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from scanner.errors import ConfigurationError, Problem
+from scanner.errors import ConfigurationError, Problem, StoreError
 from scanner.fleet.database import Database, Sqlite
+from scanner.fleet.migration import demand
 from scanner.sealed.disk import make_private, write_private
 
 FILE = "fleet.toml"
@@ -110,7 +111,18 @@ def load_settings(folder: Path) -> Settings:
 
 
 def open_database(folder: Path, settings: Settings, *, read_only: bool = False) -> Database:
-    """A connection to the fleet's database; raises StoreError."""
+    """A connection to the fleet's database; raises StoreError, also where its tables are of another version."""
+    database = connect(folder, settings, read_only=read_only)
+    try:
+        demand(database)
+    except StoreError:
+        database.close()
+        raise
+    return database
+
+
+def connect(folder: Path, settings: Settings, *, read_only: bool = False) -> Database:
+    """A connection to a database whose tables nobody has looked at yet; raises StoreError."""
     if settings.database.startswith(POSTGRESQL):
         from scanner.fleet.postgresql import Postgresql
 

@@ -15,6 +15,7 @@ from agent import wire
 from agent.probes import observe_all
 from agent.section import Section
 from scanner.fleet.database import Sqlite
+from scanner.fleet.migration import prepare
 from scanner.model import Collector, Record, Target
 from tests.agent.recorded import DEBIAN_LAPTOP
 from tests.collectors.stage import NOW, StagedAccess
@@ -48,7 +49,7 @@ class Written:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "fleet.db"
         self._database = Sqlite(self.path)
-        self._database.prepare()
+        prepare(self._database, NOW_MS)
         self._number = 0
 
     def add(

@@ -9,12 +9,13 @@ import pytest
 from scanner.errors import SealError
 from scanner.fleet import journal
 from scanner.fleet.database import Sqlite
+from scanner.fleet.migration import prepare
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Sqlite:
     found = Sqlite(tmp_path / "fleet.db")
-    found.prepare()
+    prepare(found, 0)
     for number in range(1, 5):
         with found.transaction():
             journal.note(found, journal.AUDIT, number, event="made", number=number)

@@ -16,7 +16,11 @@ from pathlib import Path
 import pytest
 
 from agent import wire
+from scanner.errors import StoreError
 from scanner.fleet import journal, operations
+from scanner.fleet.migration import demand, prepare
+from scanner.fleet.postgresql import Postgresql
+from tests.scanner.fleet import earlier
 from tests.scanner.fleet.lab import POSTURE, Clock, Pretended, Reply, Running, enrolled, make_fleet, new_key, section
 
 
@@ -66,6 +70,38 @@ def cluster() -> Iterator[Cluster]:
     yield found
     found.stop()
     shutil.rmtree(folder)
+
+
+def shape(database: Postgresql) -> list[tuple[object, ...]]:
+    """Every table with its columns, and every index."""
+    columns = "table_name, column_name, data_type, is_nullable, column_default"
+    sql = f"SELECT {columns} FROM information_schema.columns WHERE table_schema = 'public'"
+    indexes = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+    return sorted([*database.rows(sql), *database.rows(indexes)], key=str)
+
+
+def test_a_database_of_version_1_is_brought_up_to_date_once_by_servers_that_start_together(cluster: Cluster) -> None:
+    found = {}
+    for name in ("old", "new"):
+        cluster.run("createdb", "-h", str(cluster.folder), "-U", "postgres", name)
+        found[name] = Postgresql(cluster.url.replace("/postgres?", f"/{name}?"))
+    rows = earlier.fill(found["old"])
+    with pytest.raises(StoreError, match="ztgrade fleet serve"):
+        demand(found["old"])
+    prepare(found["new"], 1)
+    again = Postgresql(cluster.url.replace("/postgres?", "/old?"))
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda database: prepare(database, 2), (found["old"], again)))
+
+    assert shape(found["old"]) == shape(found["new"])
+    events = [entry.says["event"] for entry in journal.entries(again, journal.AUDIT)]
+    assert events.count("tables_changed") == 1 and len(journal.verify(again, journal.AUDIT)) == 64
+    assert len(again.rows("SELECT * FROM envelope")) == len(rows["envelope"]) > 0
+    again.run("UPDATE meta SET value = ? WHERE name = 'version'", (b"99",))
+    with pytest.raises(StoreError, match="newer one"):
+        prepare(again, 3)
+    for database in (*found.values(), again):
+        database.close()
 
 
 @pytest.fixture(scope="module")
