@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import socket
 import subprocess
@@ -14,6 +15,8 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import psutil
+
+from agent import linux
 
 LARGEST_FILE = 16 * 1024 * 1024
 PIECE = 64 * 1024
@@ -35,11 +38,10 @@ class Ran:
 
 @dataclass(frozen=True)
 class Process:
-    """One process: its number, its name, and its program file where that may be seen."""
+    """One process: its number, and its name, which Linux cuts to 15 characters."""
 
     pid: int
     name: str
-    program: str | None
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,9 @@ class Host(Protocol):
 
     def lines(self, path: str) -> Iterator[str]:
         """The file line by line as text, for files that may be large."""
+
+    def fingerprint(self, path: str) -> str:
+        """Text that is another once the file's content, or the names in the folder, are."""
 
     def listdir(self, path: str) -> list[str]:
         """Sorted names in a directory."""
@@ -115,17 +120,23 @@ class Host(Protocol):
     def processes(self) -> list[Process]:
         """Every process that may be seen."""
 
+    def running(self, names: frozenset[str]) -> frozenset[str]:
+        """Those of the names under which processes run now, cut as the system cuts them."""
+
     def services(self) -> Mapping[str, bool]:
         """Windows services by lower-case name, and whether each runs."""
 
     def sockets(self) -> list[BoundSocket]:
-        """Sockets that wait; not used on Linux, where /proc/net is cheaper."""
+        """Sockets that wait."""
 
     def clock_status(self) -> int:
         """Status bits of the kernel clock, adjtimex(2)."""
 
     def local_time(self, naive: datetime) -> datetime:
         """The moment of a local wall-clock time, in UTC."""
+
+    def passed(self, when: datetime) -> bool:
+        """Whether a moment is over."""
 
 
 class ThisHost:
@@ -169,6 +180,19 @@ class ThisHost:
         """See `Host`."""
         with open(path, encoding="utf-8", errors="replace") as stream:
             yield from stream
+
+    def fingerprint(self, path: str) -> str:
+        """See `Host`."""
+        mark = linux.file_mark(path) if sys.platform == "linux" else ""
+        if mark:
+            return mark
+        if os.path.isdir(path):
+            return "\0".join(self.listdir(path))
+        whole = hashlib.blake2b(digest_size=16)
+        with open(path, "rb", buffering=0) as stream:
+            while piece := stream.read(PIECE):
+                whole.update(piece)
+        return whole.hexdigest()
 
     def listdir(self, path: str) -> list[str]:
         """See `Host`."""
@@ -281,19 +305,19 @@ class ThisHost:
 
     def processes(self) -> list[Process]:
         """See `Host`."""
+        if sys.platform == "linux":
+            return [Process(number, name) for number, name in linux.process_names()]
         found = []
         for process in psutil.process_iter():
             try:
-                with process.oneshot():
-                    name = process.name()
-                    try:
-                        program = process.exe() or None
-                    except psutil.AccessDenied:
-                        program = None
+                found.append(Process(process.pid, process.name()))
             except psutil.Error:
                 continue
-            found.append(Process(process.pid, name, program))
         return found
+
+    def running(self, names: frozenset[str]) -> frozenset[str]:
+        """See `Host`."""
+        return names & {process.name for process in self.processes()}
 
     def services(self) -> Mapping[str, bool]:
         """See `Host`."""
@@ -303,6 +327,8 @@ class ThisHost:
 
     def sockets(self) -> list[BoundSocket]:
         """See `Host`."""
+        if sys.platform == "linux":
+            return [BoundSocket(*one) for one in linux.waiting_sockets()]
         try:
             connections = psutil.net_connections(kind="inet")
         except psutil.AccessDenied as error:
@@ -318,28 +344,15 @@ class ThisHost:
         """See `Host`."""
         if sys.platform != "linux":
             raise FileNotFoundError("only Linux has adjtimex")
-
-        class Timex(ctypes.Structure):
-            """The head of struct timex; the rest is room for what the kernel writes."""
-
-            _fields_ = (
-                ("modes", ctypes.c_uint),
-                ("offset", ctypes.c_long),
-                ("freq", ctypes.c_long),
-                ("maxerror", ctypes.c_long),
-                ("esterror", ctypes.c_long),
-                ("status", ctypes.c_int),
-                ("rest", ctypes.c_char * 256),
-            )
-
-        timex = Timex()
-        if ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex)) < 0:
-            raise OSError(ctypes.get_errno(), "adjtimex")
-        return int(timex.status)
+        return linux.clock_status()
 
     def local_time(self, naive: datetime) -> datetime:
         """See `Host`."""
         return naive.astimezone(UTC)
+
+    def passed(self, when: datetime) -> bool:
+        """See `Host`."""
+        return self.now() > when
 
 
 def _absolute(argv: Sequence[str]) -> list[str]:

@@ -42,11 +42,12 @@ def known_products(system: str) -> Products:
 
 
 def running_names(host: Host) -> frozenset[str]:
-    """Names under which programs run now: processes, or on Windows services."""
+    """Names of the list under which programs run now: processes, or on Windows services."""
     if host.system == "windows":
         return frozenset(name for name, runs in host.services().items() if runs)
-    names = {process.name for process in host.processes()}
-    return frozenset(cut(name, host.system) for name in names)
+    known = known_products(host.system)
+    every = (*known.protection, *known.shippers, *known.management)
+    return host.running(frozenset(name for product in every for name in product.running_as))
 
 
 def cut(name: str, system: str) -> str:

@@ -16,12 +16,22 @@ _LISTEN, _UNCONNECTED = "0A", "07"
 def look(host: Host) -> Seen:
     """``sockets``: transport, port and reach (loopback, address, any) of each; an unconnected UDP socket counts."""
     refuse_foreign_namespaces(host, "sockets", ("net",))
-    waiting = _linux(host) if host.system == "linux" else host.sockets()
+    waiting = _waiting(host)
     rows = sorted({(socket.transport, socket.port, _reach(socket.address)) for socket in waiting})
     return Seen({"sockets": [{"transport": how, "port": port, "reach": reach} for how, port, reach in rows]})
 
 
-def _linux(host: Host) -> list[BoundSocket]:
+def _waiting(host: Host) -> list[BoundSocket]:
+    try:
+        return host.sockets()
+    except OSError:
+        if host.system != "linux":
+            raise
+        return _tables(host)
+
+
+def _tables(host: Host) -> list[BoundSocket]:
+    """Of every socket, for kernels that do not list by themselves those that wait."""
     found = []
     for path, transport in _TABLES.items():
         try:
@@ -53,4 +63,4 @@ def _reach(address: str) -> str:
     return "loopback" if mapped.is_loopback else "address"
 
 
-PROBE = Probe(name="listeners", schema_version=1, reads=tuple(_TABLES), look=look)
+PROBE = Probe(name="listeners", schema_version=1, reads=("sock_diag(7)", *_TABLES), look=look)

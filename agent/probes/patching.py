@@ -105,7 +105,7 @@ def _refuse_old(host: Host, release: str) -> None:
     if match is None:
         raise NotSupported(f"{release} states no date")
     made = datetime.strptime(match.group(1), "%d %b %Y %H:%M:%S").replace(tzinfo=UTC)
-    if host.now() - made > _FRESH:
+    if host.passed(made + _FRESH):
         raise NotSupported(f"the list of security updates is of {made:%Y-%m-%d}; apt-get update renews it")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent.confinement import container
 from agent.host import Host
+from agent.products import cut
 from agent.section import DENIED, UNSUPPORTED, Missing, NotSupported, Probe, Seen
 
 _UNSYNCHRONISED = 0x40
@@ -20,9 +21,8 @@ def look(host: Host) -> Seen:
     if sign:
         detail = f"in a container ({sign}), the program that sets the clock cannot be seen"
         return Seen({"synchronised": synchronised, "source": None}, {"source": Missing(UNSUPPORTED, detail)})
-    # The kernel cuts names of processes to 15 characters.
-    names = {process.name[:15] for process in host.processes()}
-    daemon = next((name for name in _DAEMONS if name[:15] in names), None)
+    names = host.running(frozenset(cut(name, host.system) for name in _DAEMONS))
+    daemon = next((name for name in _DAEMONS if cut(name, host.system) in names), None)
     if daemon is None and not synchronised:
         if host.privileged():
             return Seen({"synchronised": False, "source": "none"})

@@ -72,6 +72,11 @@ class RecordedHost:
     def lines(self, path: str) -> Iterator[str]:
         yield from self.read_file(path).decode().splitlines(keepends=True)
 
+    def fingerprint(self, path: str) -> str:
+        if path in self.folders or path not in self.files:
+            return "\0".join(self.listdir(path))
+        return repr(self.read_file(path))
+
     def listdir(self, path: str) -> list[str]:
         base = self._seen(path).rstrip("/") + "/"
         known = [*self.files, *self.folders, *self.links]
@@ -139,12 +144,17 @@ class RecordedHost:
         return ["10.1.4.17"]
 
     def processes(self) -> list[Process]:
-        return [Process(number, name, None) for number, name in enumerate(self.names, start=1)]
+        return [Process(number, name) for number, name in enumerate(self.names, start=1)]
+
+    def running(self, names: frozenset[str]) -> frozenset[str]:
+        return names & {name[:15] if self.system == "linux" else name for name in self.names}
 
     def services(self) -> Mapping[str, bool]:
         return self.service_states
 
     def sockets(self) -> list[BoundSocket]:
+        if self.system == "linux" and not self.bound:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", "sock_diag")
         return list(self.bound)
 
     def clock_status(self) -> int:
@@ -152,6 +162,9 @@ class RecordedHost:
 
     def local_time(self, naive: datetime) -> datetime:
         return (naive - timedelta(hours=8)).replace(tzinfo=UTC)
+
+    def passed(self, when: datetime) -> bool:
+        return self.now() > when
 
 
 def ruleset(*entries: Mapping[str, Any]) -> Ran:
@@ -195,7 +208,7 @@ DPKG_QUERY = (
     "/usr/bin/dpkg-query",
     "-W",
     "-f",
-    r"${db:Status-Status}\t${Package}\t${Version}\t${source:Package}\t${Maintainer}\n",
+    r"${db:Status-Status}\t${Package}\t${Version}\t${source:Package}\t${source:Version}\t${Maintainer}\n",
 )
 XFRM = ("/usr/sbin/ip", "xfrm", "state", "count")
 
@@ -327,9 +340,11 @@ DEBIAN_LAPTOP = RecordedHost(
         (HELPER, "cat-file", INDEX): Ran(0, PACKAGES, ""),
         DPKG_QUERY: Ran(
             0,
-            "installed\tbash\t5.2.15-2+b7\tbash\tMatthias Klose <doko@debian.org>\n"
-            "installed\tlibssl3\t3.0.11-1~deb12u1\topenssl\tDebian OpenSSL Team <x@debian.org>\n"
-            "config-files\tnano\t7.2-1\tnano\tJordi Mallach <jordi@debian.org>\n",
+            "installed\tbash\t5.2.15-2+b7\tbash\t5.2.15-2\tMatthias Klose <doko@debian.org>\n"
+            "installed\tgcc\t4:12.2.0-3\tgcc-defaults\t1.203\tDebian GCC Maintainers <x@debian.org>\n"
+            "installed\tlibssl3\t3.0.11-1~deb12u1\topenssl\t3.0.11-1~deb12u1\tDebian OpenSSL Team <x@debian.org>\n"
+            "installed\topenssl\t3.0.11-1~deb12u1\topenssl\t3.0.11-1~deb12u1\tDebian OpenSSL Team <x@debian.org>\n"
+            "config-files\tnano\t7.2-1\tnano\t7.2-1\tJordi Mallach <jordi@debian.org>\n",
             "",
         ),
         XFRM: Ran(0, "\t SAD count 0\n", ""),
