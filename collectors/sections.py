@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -170,6 +170,40 @@ def _one(
         return
     yield fact
     yield from gaps
+
+
+class Installed(NamedTuple):
+    """One package as the section software tells it, with its source, which bears the package's name if it has none."""
+
+    name: str
+    version: str
+    source: str
+    source_version: str
+
+
+def installed(software: Values) -> list[Installed]:
+    """The packages of a section software, in the form of each version of it; raises ValueError for other forms."""
+    found = []
+    try:
+        if "builds" in software:
+            for build in (build for builds in software["builds"] for build in builds):
+                if not isinstance(build, list):
+                    raise ValueError("a build is a list of texts")
+                source, source_version, version, *names = build
+                found += [
+                    Installed(name or source, version or source_version, source, source_version) for name in names
+                ]
+        else:
+            # The first form of the section, without versions of sources.
+            for publisher in software["publishers"]:
+                lists = (publisher[key] for key in ("names", "versions", "sources"))
+                for name, version, source in zip(*lists, strict=True):
+                    found.append(Installed(name, version, source or name, version))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"section software: {type(error).__name__}: {error}") from error
+    if not all(isinstance(text, str) for one in found for text in one):
+        raise ValueError("section software: a package is told by texts")
+    return found
 
 
 def observed(sections: Mapping[str, Section]) -> datetime | None:

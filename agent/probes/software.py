@@ -10,12 +10,13 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from agent import wire
 from agent.confinement import container
 from agent.host import Host
 from agent.section import UNSUPPORTED, Missing, NotSupported, Probe, Seen, by_system
 
-MOST_BYTES = 96 * 1024
-"""Of the list as JSON; a section may have 128 KiB, and nonsense in names takes more room when it is escaped."""
+MOST_BYTES = wire.MAX_SECTION - 4 * 1024
+"""Of the list as it is sent; the rest of the section needs less than what is left."""
 _LONGEST = 128
 """Characters of one text."""
 _TABS = r"\t".join
@@ -23,8 +24,20 @@ _DPKG = (
     "/usr/bin/dpkg-query",
     "-W",
     "-f",
-    _TABS(["${db:Status-Status}", "${Package}", "${Version}", "${source:Package}", "${Maintainer}"]) + r"\n",
+    _TABS(
+        [
+            "${db:Status-Status}",
+            "${Package}",
+            "${Version}",
+            "${source:Package}",
+            "${source:Version}",
+            "${Maintainer}",
+        ]
+    )
+    + r"\n",
 )
+_NOT_THERE = ("not-installed", "config-files")
+"""States of dpkg in which nothing that runs is left; in every other one the files of the package are there."""
 _RPM = ("/usr/bin/rpm", "-qa", "--qf", _TABS(["%{NAME}", "%{EVR}", "%{SOURCERPM}", "%{VENDOR}"]) + r"\n")
 _UNINSTALL = (
     r"SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall",
@@ -34,63 +47,77 @@ _APPLICATIONS = ("/Applications", "/Applications/Utilities", "/System/Applicatio
 _RECEIPTS = "/var/db/receipts"
 _ELSEWHERE = {"/var/lib/snapd/snaps": "snaps", "/var/lib/flatpak/app": "flatpaks"}
 
-Row = tuple[str, str, str, str]
-"""Name, version, package of the source where it is another, publisher."""
+Row = tuple[str, str, str, str, str]
+"""Name, version, the source it was built from and its version, publisher; a source as the package itself is empty."""
+Builds = dict[tuple[str, str, str], dict[str, None]]
+"""Names of packages by source, version of the source, and version of the packages."""
 
 
 def look(host: Host) -> Seen:
-    """``publishers``: the name of each, and its packages as ``names``, ``versions`` and ``sources``, place by place.
+    """``publishers``, and ``builds``: of each, in that order, lists of source, its version, that of packages, packages.
 
-    ``sources`` names the package of the source where it has another name, as advisories count them, and is else empty.
-    Lists of texts, since some thousand packages would otherwise take more memory than all the rest of the agent's
-    sections. ``installed``: how many there are; ``cut``: not all of them are told. In a container they are the image's.
+    A build is what was made of one version of a source. The third text is empty where its packages bear the version
+    of the source, and so is the name of a package that is that of the source: some thousand packages would otherwise
+    not fit. ``installed``: how many there are; ``cut``: not all of them are told. In a container they are the image's.
     """
-    return _listed(*by_system(host, "software is not looked at on", linux=_linux, windows=_windows, macos=_macos)(host))
+    return _told(*by_system(host, "software is not looked at on", linux=_linux, windows=_windows, macos=_macos)(host))
 
 
-def _listed(rows: Iterable[Row], beside: str) -> Seen:
-    """The rows, which come in the order of their names, by publisher; as many as fit."""
-    groups: dict[str, tuple[list[str], list[str], list[str]]] = {}
-    size = installed = told = 0
-    last: Row | None = None
+def _told(rows: Iterable[Row], beside: str) -> Seen:
+    """The rows by publisher and build; as many as fit."""
+    found: dict[str, Builds] = {}
+    installed = told = 0
     for row in rows:
-        if row == last:
-            # One package for two architectures.
+        name, version, source, source_version, publisher = map(_plain, row)
+        if max(map(len, row[:4])) > _LONGEST:
+            # Left out, not shortened, since a part of a version is another version.
+            installed += 1
             continue
-        last = row
-        installed += 1
-        name, version, source, publisher = (_plain(text) for text in row)
-        size += sum(len(json.dumps(text)) + 1 for text in (name, version, source))
-        size += 0 if publisher in groups else len(json.dumps(publisher)) + 60
-        if size <= MOST_BYTES:
-            told += 1
-            lists = groups.setdefault(publisher, ([], [], []))
-            for texts, text in zip(lists, (name, version, source), strict=True):
-                texts.append(text)
+        names = found.setdefault(publisher[:_LONGEST], {}).setdefault(
+            (source or name, source_version or version, version if source_version else ""), {}
+        )
+        # One package for two architectures counts once.
+        installed += name not in names
+        names[name] = None
     if not installed:
         raise NotSupported("the system lists no software")
+    publishers: list[str] = []
+    builds: list[list[list[str]]] = []
+    size = 0
+    for publisher in sorted(found):
+        kept = []
+        size += _size(publisher) + _size([]) + 2
+        for (source, *versions), names in sorted(found[publisher].items()):
+            build = [source, *versions, *("" if name == source else name for name in names)]
+            size += _size(build) + 1
+            if size <= MOST_BYTES:
+                kept.append(build)
+                told += len(names)
+        if kept:
+            publishers.append(publisher)
+            builds.append(kept)
     why = [f"{beside} is not listed"] if beside else []
     if told < installed:
         why.append(f"only {told} of {installed} fit")
-    publishers = [
-        {"publisher": publisher or None} | dict(zip(("names", "versions", "sources"), groups[publisher], strict=True))
-        for publisher in sorted(groups)
-    ]
-    missing = {"publishers": Missing(UNSUPPORTED, "; ".join(why))} if why else {}
-    return Seen({"publishers": publishers, "installed": installed, "cut": told < installed}, missing)
+    missing = {"builds": Missing(UNSUPPORTED, "; ".join(why))} if why else {}
+    values = {"publishers": publishers, "builds": builds, "installed": installed, "cut": told < installed}
+    return Seen(values, missing)
+
+
+def _size(value: Any) -> int:
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def _plain(text: str) -> str:
-    return "".join(filter(str.isprintable, text)).strip()[:_LONGEST]
+    return "".join(filter(str.isprintable, text)).strip()
 
 
 def _linux(host: Host) -> tuple[Iterable[Row], str]:
     rows: Iterable[Row]
     if host.exists("/var/lib/dpkg/status"):
-        # dpkg-query prints them in the order of their names.
         rows = _dpkg(host)
     elif host.exists("/usr/bin/rpm"):
-        rows = sorted(set(_rpm(host)))
+        rows = _rpm(host)
     else:
         raise NotSupported("neither dpkg nor rpm is there")
     beside = [what for path, what in _ELSEWHERE.items() if _known(host, path)]
@@ -109,23 +136,28 @@ def _known(host: Host, path: str) -> bool:
 def _dpkg(host: Host) -> Iterator[Row]:
     for line in host.run_lines(_DPKG):
         cells = line.rstrip("\n").split("\t")
-        if len(cells) == 5 and cells[0] == "installed":
-            _, name, version, source, maintainer = cells
+        if len(cells) == 6 and cells[0] not in _NOT_THERE:
+            _, name, version, source, source_version, maintainer = cells
             # Before the address, which may be a person's own.
-            yield name, version, source if source != name else "", maintainer.split("<", 1)[0].strip(' "')
+            publisher = maintainer.split("<", 1)[0].strip(' "')
+            yield name, version, source, "" if source_version == version else source_version, publisher
 
 
 def _rpm(host: Host) -> Iterator[Row]:
     for line in host.run_lines(_RPM):
         cells = line.rstrip("\n").split("\t")
         if len(cells) == 4 and cells[0] != "gpg-pubkey":
-            name, version, source, vendor = ("" if cell == "(none)" else cell for cell in cells)
-            stem = source.rsplit("-", 2)[0]
-            yield name, version, stem if stem != name else "", vendor
+            name, version, built_from, vendor = ("" if cell == "(none)" else cell for cell in cells)
+            source, _, release = built_from.removesuffix(".rpm").rpartition(".")[0].rpartition("-")
+            source, _, number = source.rpartition("-")
+            # The name of the file bears no epoch; where the rest is the package's own version, so is the epoch.
+            source_version = f"{number}-{release}"
+            same = not source or version.partition(":")[2] == source_version or version == source_version
+            yield name, version, source, "" if same else source_version, vendor
 
 
 def _windows(host: Host) -> tuple[Iterable[Row], str]:
-    return sorted(set(_programs(host))), "what single users installed for themselves"
+    return _programs(host), "what single users installed for themselves"
 
 
 def _programs(host: Host) -> Iterator[Row]:
@@ -139,7 +171,7 @@ def _programs(host: Host) -> Iterator[Row]:
             path = rf"{base}\{key}"
             name = _text(host, path, "DisplayName")
             if name and _text(host, path, "SystemComponent") != "1" and not _text(host, path, "ParentKeyName"):
-                yield name, _text(host, path, "DisplayVersion"), "", _text(host, path, "Publisher")
+                yield name, _text(host, path, "DisplayVersion"), "", "", _text(host, path, "Publisher")
 
 
 def _text(host: Host, key: str, name: str) -> str:
@@ -150,7 +182,7 @@ def _text(host: Host, key: str, name: str) -> str:
 
 
 def _macos(host: Host) -> tuple[Iterable[Row], str]:
-    return sorted(set(_bundles(host))), "what lies outside the folders for applications"
+    return _bundles(host), "what lies outside the folders for applications"
 
 
 def _bundles(host: Host) -> Iterator[Row]:
@@ -160,12 +192,12 @@ def _bundles(host: Host) -> Iterator[Row]:
             if name.endswith(".app"):
                 keys = _plist(host, f"{folder}/{name}/Contents/Info.plist")
                 version = str(keys.get("CFBundleShortVersionString") or keys.get("CFBundleVersion") or "")
-                yield name.removesuffix(".app"), version, "", _maker(str(keys.get("CFBundleIdentifier", "")))
+                yield name.removesuffix(".app"), version, "", "", _maker(str(keys.get("CFBundleIdentifier", "")))
     for name in _names(host, _RECEIPTS):
         if name.endswith(".plist"):
             keys = _plist(host, f"{_RECEIPTS}/{name}")
             identifier = str(keys.get("PackageIdentifier", "")) or name.removesuffix(".plist")
-            yield identifier, str(keys.get("PackageVersion", "")), "", _maker(identifier)
+            yield identifier, str(keys.get("PackageVersion", "")), "", "", _maker(identifier)
 
 
 def _names(host: Host, folder: str) -> list[str]:
@@ -194,7 +226,7 @@ def _plist(host: Host, path: str) -> dict[str, Any]:
 
 PROBE = Probe(
     name="software",
-    schema_version=1,
+    schema_version=2,
     reads=(
         " ".join(_DPKG[:2]),
         " ".join(_RPM[:2]),

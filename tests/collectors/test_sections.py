@@ -7,7 +7,7 @@ import pytest
 from agent.probes import observe_all
 from agent.products import known_products
 from agent.section import STATUSES, Section
-from collectors.sections import MAPPING, PROMISED, asset_key, facts_and_gaps, observed, redacted
+from collectors.sections import MAPPING, PROMISED, Installed, asset_key, facts_and_gaps, installed, observed, redacted
 from scanner.column import fields_of
 from scanner.facts import (
     Device,
@@ -180,3 +180,33 @@ def test_a_recording_is_as_old_as_its_oldest_section() -> None:
     whole["boot"] = replace(whole["boot"], observed_at="2026-11-19T01:00:00Z")
     assert observed(whole) == NOW.replace(day=19)
     assert observed({"x": replace(whole["boot"], observed_at="yesterday")}) is None
+
+
+def test_packages_are_told_with_the_version_of_their_source() -> None:
+    software = {
+        "publishers": ["T"],
+        "builds": [[["gcc-defaults", "1.203", "4:12.2.0-3", "gcc"], ["bash", "5.2", "", ""]]],
+    }
+    assert installed(software) == [
+        Installed("gcc", "4:12.2.0-3", "gcc-defaults", "1.203"),
+        Installed("bash", "5.2", "bash", "5.2"),
+    ]
+    older = {"publishers": [{"names": ["libssl3"], "versions": ["3.0"], "sources": ["openssl"]}]}
+    assert installed(older) == [Installed("libssl3", "3.0", "openssl", "3.0")]
+
+
+@pytest.mark.parametrize(
+    "software",
+    [
+        {},
+        {"builds": None},
+        {"builds": [[["gcc", "1"]]]},
+        {"builds": [[["gcc", "1", "", 5]]]},
+        {"builds": [["text"]]},
+        {"publishers": [{"names": ["x"], "versions": [], "sources": [""]}]},
+        {"publishers": [{"names": ["x"], "versions": [7], "sources": [""]}]},
+    ],
+)
+def test_packages_of_another_form_are_refused(software: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="section software"):
+        installed(software)
