@@ -25,7 +25,7 @@ from agent.section import SEEN, Section
 from agent.settings import Settings, folders, load, proxy_url
 from agent.signing import KeyProcess
 from agent.state import Attempts, StateFolder
-from agent.status import as_lines, status
+from agent.status import as_lines, key_line, status
 from agent.verifying import MANIFEST, verify_package
 
 DONE, FAILED, MISUSED, WAITING = 0, 1, 2, 3
@@ -103,11 +103,13 @@ def _enroll(given: argparse.Namespace, host: Host) -> int:
         identity, note = state.identity(), state.note("enrolment")
         if identity is not None and note is None and not given.again:
             raise Misconfigured(f"this host is enrolled as {identity.agent}; --again gives that identity up")
-        Enroller(state, KeyProcess(), Connection).prepare(token, settings, proxy=given.proxy, ca_file=ca_file)
+        keys = KeyProcess(settings.tcti)
+        Enroller(state, keys, Connection).prepare(token, settings, proxy=given.proxy, ca_file=ca_file)
         cycle = _cycle(state, settings, host)
         if cycle.tell() or not state.note("enrolment"):
             identity = cycle.identity()
-            sys.stdout.write(f"enrolled as {identity.agent if identity else None}\n")
+            line = _printable(key_line(*state.key_told()))
+            sys.stdout.write(f"enrolled as {identity.agent if identity else None}\n{line}\n")
             return DONE
     waiting = "a person has to approve" in cycle.attempts.last_error
     sys.stderr.write(f"ztagent: not enrolled yet: {_printable(cycle.attempts.last_error)}; ztagent run asks again\n")
@@ -151,9 +153,9 @@ def _status(given: argparse.Namespace, host: Host) -> int:
 
 def _show(given: argparse.Namespace, host: Host) -> int:
     settings = load(given.state, section_names())
-    before = _before(given.state)
+    before, key = _before(given.state)
     sections = look(
-        host, settings.switched_off, degraded=bool(before.degraded), downgraded=before.downgraded(__version__)
+        host, settings.switched_off, degraded=bool(before.degraded), downgraded=before.downgraded(__version__), key=key
     )
     shown = [one for one in sections if given.section is None or one.name in given.section]
     told = bearings(host, settings.switched_off, sections) if given.section is None else {}
@@ -178,7 +180,7 @@ def _opened(given: argparse.Namespace) -> tuple[StateFolder, Settings]:
 
 
 def _cycle(state: StateFolder, settings: Settings, host: Host) -> Cycle:
-    return Cycle(state, settings, Outside(host, KeyProcess()))
+    return Cycle(state, settings, Outside(host, KeyProcess(settings.tcti)))
 
 
 def _enrolled(state: StateFolder, settings: Settings, host: Host) -> Cycle:
@@ -187,12 +189,17 @@ def _enrolled(state: StateFolder, settings: Settings, host: Host) -> Cycle:
     return _cycle(state, settings, host)
 
 
-def _before(folder: Path) -> Attempts:
+def _before(folder: Path) -> tuple[Attempts, tuple[str, str]]:
+    """How the last attempts went and where the key lies, as far as that may be read."""
+    attempts, key = None, ("none", "")
     try:
-        attempts = StateFolder(folder).attempts() if folder.exists() else None
+        if folder.exists():
+            state = StateFolder(folder)
+            attempts = state.attempts()
+            key = state.key_told()
     except (AgentError, OSError, ValueError):
         attempts = None
-    return attempts or Attempts()
+    return attempts or Attempts(), key
 
 
 def as_json(sections: Sequence[Section], host: dict[str, str] | None = None) -> str:

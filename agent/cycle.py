@@ -19,7 +19,7 @@ from typing import Any
 from agent import __version__, wire
 from agent.connection import Connection, Way
 from agent.enrolment import Enroller, Waiting, due, interval_of, signature, utc
-from agent.errors import AgentError, Refused, Unreached
+from agent.errors import AgentError, Misconfigured, Refused, Unreached
 from agent.host import Host
 from agent.posture import as_posture, bearings, boot_id, look
 from agent.schedule import backoff, clamped, slowly
@@ -139,6 +139,7 @@ class Cycle:
             self._settings.switched_off,
             degraded=bool(self.spool.degraded),
             downgraded=self.attempts.downgraded(__version__),
+            key=self._state.key_told(),
         )
 
     def _newest_root(self) -> str:
@@ -294,12 +295,13 @@ class Cycle:
         return utc(self._now()) >= identity.validity()[1]
 
     def _renew(self, identity: Identity, connection: Connection) -> Identity:
-        """The agent with its new key; with its present one where the server does not renew, for it may well take
-        messages by that until the certificate ends."""
+        """The agent with its new key; with its present one where the server does not renew or no key can be made, for
+        messages by that may well be taken until the certificate ends."""
+        now, place = utc(self._outside.now()), self._settings.key
         try:
-            renewed = self._enroller.renew(identity, self.standing(), utc(self._outside.now()), connection)
-        except Refused as error:
-            self._count(f"renewal: {error.status}")
+            renewed = self._enroller.renew(identity, self.standing(), now, connection, place)
+        except (Refused, Misconfigured) as error:
+            self._count(f"renewal: {error.status if isinstance(error, Refused) else 'no key'}")
             self.attempts = replace(self.attempts, renewal_error=str(error)[:500])
             return identity
         self._keep_standing(replace(self.standing(), renew=False))

@@ -22,7 +22,7 @@ from agent.connection import Connection, Way, presented
 from agent.errors import Misconfigured, Refused, Unreached
 from agent.schedule import clamped, renews_at
 from agent.section import moment
-from agent.settings import Settings, server_url
+from agent.settings import AUTO, IN_FILE, TPM, Settings, server_url
 from agent.signing import Keys
 from agent.state import Identity, Standing, StateFolder
 
@@ -70,12 +70,14 @@ class Enroller:
         self._connect = connect
 
     def prepare(self, token: Token, settings: Settings, *, proxy: str, ca_file: str) -> None:
-        """Write down what is asked with a token; a token that was prepared before keeps its key."""
+        """Write down what is asked with a token; a token that was prepared before keeps its key, unless settings want
+        it elsewhere."""
         note = self._state.note("enrolment") or {}
-        if note.get("secret") == token.secret and note.get("pin") == token.pin:
-            key_id = note["key_id"]
+        known = note.get("secret") == token.secret and note.get("pin") == token.pin
+        if known and settings.key in (AUTO, self._state.key_place(note["key_id"])):
+            key_id, fallback = note["key_id"], note.get("key_fallback", "")
         else:
-            key_id = self._keys.make(self._state.keys)
+            key_id, fallback = self._made(settings)
         self._state.keep_note(
             "enrolment",
             {
@@ -83,6 +85,7 @@ class Enroller:
                 "pin": token.pin,
                 "secret": token.secret,
                 "key_id": key_id,
+                "key_fallback": fallback,
                 "nonce": os.urandom(24).hex(),
                 "proxy": settings.proxy or proxy,
                 "ca_file": settings.ca_file or ca_file,
@@ -115,6 +118,7 @@ class Enroller:
         if not _UUID.fullmatch(agent):
             raise Unreached("the server gave an identity that is no UUID")
         identity = self._identity(agent, answer, note["key_id"], way, note["pin"])
+        identity = replace(identity, key_fallback=note.get("key_fallback", ""))
         self._state.keep(Standing(nonce=nonce, interval=clamped(interval_of(answer, 300))))
         self._state.keep(identity)
         self._state.keep_note("enrolment", None)
@@ -122,13 +126,20 @@ class Enroller:
         self._state.forget_keys(identity.key_id)
         return identity
 
-    def renew(self, identity: Identity, standing: Standing, now: datetime, connection: Connection) -> Identity:
-        """Get a certificate for a new key, asked for with the present one; gives who the agent is from now on."""
+    def renew(
+        self, identity: Identity, standing: Standing, now: datetime, connection: Connection, place: str = AUTO
+    ) -> Identity:
+        """Get a certificate for a new key, asked for with the present one; gives who the agent is from now on.
+
+        The new key is made where the present one lies, unless ``place`` names another: none ever leaves the TPM because
+        that does not work just now. Raises Misconfigured where it cannot be made.
+        """
         note = self._state.note("renewal")
         if note is None or note.get("nonce") != standing.nonce or note.get("with") != identity.key_id:
             # Another nonce means that a message by the present key was accepted since, so that no renewal was. But the
             # same question with other bytes, after an answer that was lost, would look like that of a copy.
-            key_id = note["key_id"] if note else self._keys.make(self._state.keys)
+            there = self._state.key_place(identity.key_id) if place == AUTO else place
+            key_id = note["key_id"] if note else self._keys.make(self._state.keys, there)
             asked = {
                 "v": wire.VERSION,
                 "agent": identity.agent,
@@ -153,6 +164,8 @@ class Enroller:
             raise
         way = Way(identity.server, identity.proxy, identity.authority, identity.ca_file)
         renewed = self._identity(identity.agent, answer, note["key_id"], way, identity.pin)
+        if place == AUTO and self._state.key_place(renewed.key_id) == IN_FILE:
+            renewed = replace(renewed, key_fallback=identity.key_fallback)
         self._state.keep(renewed)
         self._state.keep_note("renewal", None)
         self._state.forget_keys(renewed.key_id)
@@ -165,6 +178,17 @@ class Enroller:
             self._state.keep_note("renewal", None)
             return False
         return note is not None
+
+    def _made(self, settings: Settings) -> tuple[str, str]:
+        """A new key, and why it is not in the TPM where it would be if it could."""
+        if settings.key != AUTO:
+            return self._keys.make(self._state.keys, settings.key), ""
+        if settings.client_certificate:
+            return self._keys.make(self._state.keys, IN_FILE), "client_certificate takes the key from a file"
+        try:
+            return self._keys.make(self._state.keys, TPM), ""
+        except Misconfigured as error:
+            return self._keys.make(self._state.keys, IN_FILE), str(error)[:500]
 
     def _anchor(self, way: Way, pin: str) -> str:
         """The authority that the token names, as the server presents it."""

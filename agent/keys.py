@@ -16,10 +16,14 @@ import stat
 import sys
 from collections.abc import Sequence
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from agent import tpm_keys
+from agent.errors import AgentError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -36,8 +40,8 @@ def main(argv: Sequence[str]) -> int:
         match argv:
             case ["make", folder]:
                 result = make(folder).encode()
-            case ["request", path]:
-                result = request(path)
+            case ["request", path, tcti]:
+                result = request(path, tcti)
             case ["sign", path]:
                 result = sign(path, sys.stdin.buffer.read())
             case ["read", path]:
@@ -48,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
                 result = verify(path, json.loads(sys.stdin.buffer.read()))
             case _:
                 raise ValueError("unknown task")
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (AgentError, OSError, ValueError, TypeError, KeyError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     sys.stdout.buffer.write(result)
@@ -74,12 +78,16 @@ def make(folder: str) -> str:
     return key_id
 
 
-def request(path: str) -> bytes:
-    """A certificate signing request for the key, PEM; it asks for no name, since the server gives it."""
+def request(path: str, tcti: str = "") -> bytes:
+    """A certificate signing request for the key, PEM; it asks for no name, since the server gives it. ``tcti`` says how
+    the TPM is reached that holds the key."""
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
 
-    built = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(_load(path), hashes.SHA256())
+    key = _InTpm(path, tcti) if path.endswith(".tpm") else _load(path)
+    built = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
+    if not built.is_signature_valid:
+        raise ValueError("the request does not bear the signature of its key; the TPM may be damaged")
     return built.public_bytes(serialization.Encoding.PEM)
 
 
@@ -95,9 +103,8 @@ def read(path: str, given: dict[str, Any]) -> dict[str, str]:
 
     certificate = x509.load_pem_x509_certificate(given["certificate"].encode())
     public = certificate.public_key()
-    if not isinstance(public, ec.EllipticCurvePublicKey) or _identifier(public) != _identifier(
-        _load(path).public_key()
-    ):
+    own = _InTpm(path, "") if path.endswith(".tpm") else _load(path)
+    if not isinstance(public, ec.EllipticCurvePublicKey) or _identifier(public) != _identifier(own.public_key()):
         raise ValueError("the certificate is for another key")
     for issuer in _certificates(given["chain"].encode()):
         if issuer.subject == certificate.issuer:
@@ -147,6 +154,48 @@ def verify(path: str, given: dict[str, str]) -> bytes:
     except InvalidSignature:
         raise ValueError(f"the signature is not by the key in {path}") from None
     return _identifier(public).encode()
+
+
+class _InTpm(ec.EllipticCurvePrivateKey):
+    """A key in the TPM, as far as a request for a certificate needs one."""
+
+    def __init__(self, path: str, tcti: str) -> None:
+        self._path, self._tcti = Path(path), tcti
+
+    @property
+    def curve(self) -> ec.EllipticCurve:
+        return ec.SECP256R1()
+
+    @property
+    def key_size(self) -> int:
+        return 256
+
+    def public_key(self) -> ec.EllipticCurvePublicKey:
+        from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+        public = load_der_public_key(tpm_keys.public(self._path))
+        assert isinstance(public, ec.EllipticCurvePublicKey)
+        return public
+
+    def sign(self, data: Any, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
+        if not isinstance(signature_algorithm.algorithm, hashes.SHA256):
+            raise ValueError("a key in the TPM signs with SHA-256 alone")
+        return tpm_keys.sign(self._path, bytes(data), self._tcti)
+
+    def exchange(self, *given: Any) -> NoReturn:
+        raise ValueError("a key in the TPM only signs")
+
+    def private_numbers(self) -> NoReturn:
+        raise ValueError("a key in the TPM cannot be taken out")
+
+    def private_bytes(self, *given: Any) -> NoReturn:
+        raise ValueError("a key in the TPM cannot be taken out")
+
+    def __copy__(self) -> _InTpm:
+        return self
+
+    def __deepcopy__(self, memo: dict[Any, Any]) -> _InTpm:
+        return self
 
 
 def _certificates(pem: bytes) -> list[Certificate]:

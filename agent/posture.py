@@ -44,23 +44,38 @@ def look(
     *,
     degraded: bool = False,
     downgraded: bool = False,
+    key: tuple[str, str] = ("none", ""),
     probes: Sequence[Probe] = PROBES,
 ) -> list[Section]:
-    """Every section as it would be sent, in order, that of the agent itself last; never raises."""
-    found = [
-        _sendable(_without_names(observe(probe, host), switched_off))
-        if probe.name not in switched_off
-        else Section(probe.name, probe.schema_version, DENIED, OFF, moment(host.now()))
-        for probe in probes
-    ]
+    """Every section as it would be sent, in order, that of the agent itself last; never raises.
+
+    ``key`` is where the agent's key lies and why not in the TPM, by the agent's own word: nothing proves it to others.
+    """
+    found = [section_of(probe, host, switched_off) for probe in probes]
+    return [*found, of_the_agent(host, switched_off, degraded=degraded, downgraded=downgraded, key=key)]
+
+
+def section_of(probe: Probe, host: Host, switched_off: frozenset[str]) -> Section:
+    """One section as it would be sent; one that is switched off is not looked at."""
+    if probe.name in switched_off:
+        return Section(probe.name, probe.schema_version, DENIED, OFF, moment(host.now()))
+    return _sendable(_without_names(observe(probe, host), switched_off))
+
+
+def of_the_agent(
+    host: Host, switched_off: frozenset[str], *, degraded: bool, downgraded: bool, key: tuple[str, str]
+) -> Section:
+    """The section in which the agent tells of itself; see `look`."""
     values = {
         "version": __version__,
         "downgraded": downgraded,
         "spool_degraded": degraded,
+        "key_kind": key[0],
+        "key_fallback": key[1],
         "switched_off": sorted(switched_off),
         "never_run_here": host.system not in RUN_ON,
     }
-    return [*found, Section(AGENT, 1, SEEN, "", moment(host.now()), values)]
+    return Section(AGENT, 1, SEEN, "", moment(host.now()), values)
 
 
 def as_posture(sections: Sequence[Section]) -> Posture:

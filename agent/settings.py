@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
 import tomllib
@@ -18,6 +19,8 @@ from agent.schedule import LEAST, LONGEST, SHORTEST
 FILE = "agent.toml"
 USER_NAMES = "user_names"
 """In ``switched_off``: names of people, wherever a section holds them."""
+AUTO, TPM, IN_FILE = "auto", "tpm", "file"
+"""Where the key is made: in the TPM if it can be and else in a file, in the TPM or not at all, in a file."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,11 @@ class Settings:
     client_certificate: bool = False
     """Whether TLS shows the agent's certificate, for a server or a gateway before it that asks for one. Messages are
     signed in any case; with this, the resident process loads the key for each connection."""
+    key: str = AUTO
+    """Where the private key is made: ``auto``, ``tpm`` or ``file``. A key that is there is not moved by it until the
+    next one is due, and by ``auto`` never."""
+    tcti: str = "device:/dev/tpmrm0"
+    """How tpm2-tools reach the TPM, in their words: ``device:PATH``, ``tabrmd``, or of a simulator."""
     shortest_interval: int = SHORTEST
     longest_interval: int = LONGEST
     switched_off: frozenset[str] = frozenset()
@@ -82,6 +90,8 @@ def parse(content: bytes, name: str, sections: frozenset[str]) -> Settings:
     settings = replace(Settings(), **{key: _checked(name, key, value, sections) for key, value in given.items()})
     if settings.shortest_interval > settings.longest_interval:
         raise Misconfigured(f"{name}: shortest_interval is greater than longest_interval")
+    if settings.client_certificate and settings.key == TPM:
+        raise Misconfigured(f'{name}: client_certificate takes its key from a file, so key cannot be "{TPM}"')
     return settings
 
 
@@ -99,6 +109,15 @@ def _checked(name: str, key: str, value: Any, sections: frozenset[str]) -> Any:
         case "client_certificate":
             if not isinstance(value, bool):
                 raise Misconfigured(f"{name}: {key} must be true or false, not {value!r}")
+            return value
+        case "key":
+            if value not in (AUTO, TPM, IN_FILE):
+                raise Misconfigured(f"{name}: {key} must be {AUTO}, {TPM} or {IN_FILE}, not {value!r}")
+            return value
+        case "tcti":
+            # Not every driver of tpm2-tss: one of them, cmd, would run any command.
+            if not re.fullmatch(r"(device|tabrmd|swtpm|mssim)(:[!-~]{1,200})?", _text(name, key, value)):
+                raise Misconfigured(f"{name}: {key} must be device:PATH, tabrmd, swtpm:... or mssim:..., not {value!r}")
             return value
         case "switched_off":
             return _names(name, key, value, sections | {USER_NAMES})

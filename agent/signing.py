@@ -1,4 +1,5 @@
-"""Asks the short-lived key process (`agent.keys`) for what needs the private key or a certificate's insides."""
+"""Asks processes of their own for what needs the private key or a certificate's insides: `agent.keys`, and tpm2-tools
+where the key lies in the TPM."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.errors import Misconfigured
+from agent.settings import IN_FILE, TPM, Settings
 
 PATIENCE = 60
 """Seconds that one task may take."""
@@ -36,8 +38,8 @@ class Validity:
 class Keys(Protocol):
     """All that is asked of private keys; every method raises Misconfigured with the reason where it cannot."""
 
-    def make(self, folder: Path) -> str:
-        """Make a key in the folder as ``KEYID.pem``; gives KEYID, SHA-256 over its public key in hex."""
+    def make(self, folder: Path, place: str = IN_FILE) -> str:
+        """Make a key, ``KEYID.pem`` or, in the TPM, ``KEYID.tpm``; gives KEYID, SHA-256 over its public key in hex."""
 
     def request(self, path: Path) -> str:
         """A certificate signing request, PEM."""
@@ -53,18 +55,29 @@ class Keys(Protocol):
 
 
 class KeyProcess:
-    """Keys in files, used by one process per task."""
+    """Keys in files and in the TPM that ``tcti`` names, used by one process per task."""
 
-    def make(self, folder: Path) -> str:
+    def __init__(self, tcti: str = Settings.tcti) -> None:
+        self._tcti = tcti
+
+    def make(self, folder: Path, place: str = IN_FILE) -> str:
         """See `Keys`."""
+        if place == TPM:
+            from agent import tpm_keys  # not held in memory by agents without
+
+            return tpm_keys.make(folder, self._tcti)
         return _ask("make", str(folder), given=b"").decode()
 
     def request(self, path: Path) -> str:
         """See `Keys`."""
-        return _ask("request", str(path), given=b"").decode()
+        return _ask("request", str(path), self._tcti, given=b"").decode()
 
     def sign(self, path: Path, content: bytes) -> bytes:
         """See `Keys`."""
+        if path.suffix == ".tpm":
+            from agent import tpm_keys
+
+            return tpm_keys.sign(path, content, self._tcti)
         return _ask("sign", str(path), given=content)
 
     def read(self, path: Path, certificate: str, chain: str) -> Validity:

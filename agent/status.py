@@ -9,7 +9,7 @@ from agent import __version__
 from agent.cycle import Cycle
 from agent.enrolment import due, utc
 from agent.section import moment
-from agent.settings import Settings
+from agent.settings import TPM, Settings
 from agent.state import StateFolder
 
 SILENT_AFTER = 2
@@ -25,6 +25,7 @@ def status(state: StateFolder, cycle: Cycle, settings: Settings, now: float) -> 
         age = now - datetime.fromisoformat(standing.accepted_at).timestamp()
         silent = age > SILENT_AFTER * standing.interval
     note = state.note("enrolment")
+    kind, fallback = state.key_told()
     return {
         "agent": identity.agent if identity else None,
         "server": (settings.server or identity.server) if identity else note["server"] if note else None,
@@ -39,6 +40,8 @@ def status(state: StateFolder, cycle: Cycle, settings: Settings, now: float) -> 
         "pending_files": files,
         "pending_bytes": size,
         "spool_degraded": attempts.degraded or None,
+        "key_kind": kind,
+        "key_fallback": fallback or None,
         "certificate_ends": identity.not_after if identity else None,
         "renewal_due": bool(identity) and due(identity, standing, utc(now + standing.offset)) if identity else False,
         "clock_offset_seconds": standing.offset,
@@ -55,6 +58,13 @@ def status(state: StateFolder, cycle: Cycle, settings: Settings, now: float) -> 
     }
 
 
+def key_line(kind: str, fallback: str) -> str:
+    """Where the key lies, for people."""
+    if kind == TPM:
+        return "key: in the TPM"
+    return f"key: in a file, not in the TPM: {fallback}" if fallback else "key: in a file"
+
+
 def as_lines(told: dict[str, Any]) -> list[str]:
     """The same for people."""
     if told["enrolment"] == "missing":
@@ -68,6 +78,7 @@ def as_lines(told: dict[str, Any]) -> list[str]:
             f"last accepted: {told['last_accepted'] or 'never'}, message {told['last_seq']}",
             f"interval: {told['interval_seconds']} s",
             f"certificate ends: {told['certificate_ends']}{', renewal is due' if told['renewal_due'] else ''}",
+            key_line(told["key_kind"], told["key_fallback"] or ""),
         ]
     lines.append(f"waiting to be told: {told['pending_files']} files, {told['pending_bytes']} bytes")
     if told["last_error"]:

@@ -26,6 +26,7 @@ from cryptography.x509.oid import NameOID
 
 from agent import keys, wire
 from agent.errors import Misconfigured
+from agent.settings import IN_FILE
 from agent.signing import Validity
 
 SECRET = "a-secret-that-is-long-enough-1234567890"
@@ -317,7 +318,9 @@ def cuts_the_answer(handler: Handler, body: bytes) -> bool:
 class KeysHere:
     """`agent.keys` in this process, for tests that are not about its own one."""
 
-    def make(self, folder: Path) -> str:
+    def make(self, folder: Path, place: str = IN_FILE) -> str:
+        if place != IN_FILE:
+            raise Misconfigured("no TPM for this test")
         return keys.make(str(folder))
 
     def request(self, path: Path) -> str:

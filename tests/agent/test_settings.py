@@ -13,7 +13,7 @@ SECTIONS = frozenset({"boot", "listeners"})
 def test_everything_can_be_set() -> None:
     found = parse(
         b'server = "https://fleet.example:8443/"\nproxy = "http://u:p@proxy:3128"\nca_file = "/etc/ca.pem"\n'
-        b"client_certificate = true\nshortest_interval = 120\nlongest_interval = 600\n"
+        b"client_certificate = true\nkey = 'file'\ntcti = 'device:/dev/tpmrm1'\nshortest_interval = 120\nlongest_interval = 600\n"
         b'switched_off = ["user_names", "boot"]\n',
         "agent.toml",
         SECTIONS,
@@ -23,6 +23,8 @@ def test_everything_can_be_set() -> None:
         proxy="http://u:p@proxy:3128",
         ca_file="/etc/ca.pem",
         client_certificate=True,
+        key="file",
+        tcti="device:/dev/tpmrm1",
         shortest_interval=120,
         longest_interval=600,
         switched_off=frozenset({"user_names", "boot"}),
@@ -42,6 +44,12 @@ def test_everything_can_be_set() -> None:
         ("ca_file = 'ca.pem'", "ca_file must be an absolute path"),
         ("shortest_interval = 1", "shortest_interval must be whole seconds from 5 to 86400"),
         ("client_certificate = 1", "client_certificate must be true or false"),
+        ("key = 'hsm'", "key must be auto, tpm or file, not 'hsm'"),
+        ("key = ['tpm']", "key must be auto, tpm or file"),
+        ("key = 'tpm'\nclient_certificate = true", "client_certificate takes its key from a file"),
+        ("tcti = 'cmd:/bin/sh'", "tcti must be device:PATH"),
+        ("tcti = 'device:/dev/a b'", "tcti must be device:PATH"),
+        ("tcti = 5", "tcti must be a text"),
         ("longest_interval = true", "longest_interval must be whole seconds"),
         ("shortest_interval = 600\nlongest_interval = 300", "shortest_interval is greater"),
         ("switched_off = 'boot'", "switched_off must be a list"),

@@ -71,7 +71,8 @@ def test_two_runs_give_the_same_bytes(packages: dict[str, Path], tmp_path: Path)
 
 def test_it_asks_for_what_the_distribution_has_and_belongs_to_root(packages: dict[str, Path]) -> None:
     told = subprocess.run(["dpkg-deb", "-f", str(packages["1.0.0"])], capture_output=True, text=True, check=True).stdout
-    assert "Depends: python3 (>= 3.11), python3-psutil, python3-cryptography (>= 38)\n" in told
+    assert "Depends: python3 (>= 3.11), python3-psutil, python3-cryptography (>= 38), tpm-udev\n" in told
+    assert "Recommends: ca-certificates, tpm2-tools\n" in told, "without them a key is made in a file"
     assert "Version: 1.0.0\nArchitecture: all\n" in told
     listed = subprocess.run(["dpkg-deb", "-c", str(packages["1.0.0"])], capture_output=True, text=True, check=True)
     lines = listed.stdout.splitlines()

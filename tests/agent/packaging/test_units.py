@@ -55,6 +55,7 @@ def test_no_service_hides_what_the_agent_has_to_see(unit: Path) -> None:
     ):
         assert told(unit, key) == []
     assert told(unit, "DeviceAllow") == ["/dev/tpmrm0 rw"]
+    assert told(unit, "SupplementaryGroups") == ["tss"], "it is the device's, and tpm-udev makes it"
     assert told(unit, "SystemCallFilter")[-1] == "adjtimex clock_adjtime"
 
 
