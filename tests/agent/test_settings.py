@@ -13,7 +13,8 @@ SECTIONS = frozenset({"boot", "listeners"})
 def test_everything_can_be_set() -> None:
     found = parse(
         b'server = "https://fleet.example:8443/"\nproxy = "http://u:p@proxy:3128"\nca_file = "/etc/ca.pem"\n'
-        b"client_certificate = true\nkey = 'file'\ntcti = 'device:/dev/tpmrm1'\nshortest_interval = 120\nlongest_interval = 600\n"
+        b"client_certificate = true\nkey = 'file'\ntcti = 'device:/dev/tpmrm1'\n"
+        b"shortest_interval = 120\nlongest_interval = 600\n"
         b'switched_off = ["user_names", "boot"]\n',
         "agent.toml",
         SECTIONS,
