@@ -54,21 +54,28 @@ def stanzas(lines: Iterable[str], wanted: frozenset[str]) -> Iterator[dict[str, 
 
 
 def installed(status: Iterable[str]) -> dict[str, str]:
-    """Versions by ``name:architecture`` from the lines of /var/lib/dpkg/status, installed packages only."""
+    """Versions by ``name:architecture`` from the lines of /var/lib/dpkg/status, of packages whose files are there."""
     wanted = frozenset({"Package", "Status", "Version", "Architecture"})
     return {
         f"{one['Package']}:{one.get('Architecture', '')}": one["Version"]
         for one in stanzas(status, wanted)
-        if one.get("Status", "").endswith(" installed") and "Version" in one
+        if not one.get("Status", "").endswith((" not-installed", " config-files")) and "Version" in one
     }
 
 
 def repaired(archive: Iterable[str], present: Mapping[str, str]) -> set[str]:
     """Packages of ``present`` for which the lines of a Packages file offer a newer version."""
     wanted = frozenset({"Package", "Version", "Architecture"})
+    by_name: dict[str, list[str]] = {}
+    for key in present:
+        by_name.setdefault(key.partition(":")[0], []).append(key)
     found = set()
     for one in stanzas(archive, wanted):
-        name = f"{one.get('Package')}:{one.get('Architecture')}"
-        if name in present and "Version" in one and older(present[name], one["Version"]):
-            found.add(name)
+        version = one.get("Version")
+        for key in by_name.get(one.get("Package", ""), ()):
+            # A package may turn from one for each architecture into one for all, and back.
+            architectures = {key.partition(":")[2], one.get("Architecture", "")}
+            same = len(architectures) == 1 or "all" in architectures
+            if same and version and older(present[key], version):
+                found.add(key)
     return found

@@ -1,18 +1,22 @@
 """When updates were last installed, which security updates are known and not installed, and whether a restart is due.
 
-The Windows branch was never run on Windows; it follows the documents that the tests name.
+The Windows and macOS branches were never run on Windows or macOS; they follow the documents that the tests name.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
+from agent import plist, rpm
+from agent.confinement import container
 from agent.debian import installed, repaired
 from agent.host import Host
 from agent.powershell import answers, question
-from agent.section import UNSUPPORTED, CannotLook, Missing, NotSupported, Probe, Seen, moment
+from agent.probes.operating_system import release
+from agent.section import UNSUPPORTED, CannotLook, Missing, NotSupported, Probe, Seen, by_system, moment
 
 _LISTS = "/var/lib/apt/lists"
 _DATE = re.compile(r"Date: \w{3}, (\d{1,2} \w{3} \d{4} \d{2}:\d{2}:\d{2}) (?:UTC|GMT|\+0000)")
@@ -32,35 +36,100 @@ _WAITING = {
     r"SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing": "RebootPending",
 }
 """Keys that are there only while a restart is due, and the keys in which they stand."""
+_WITH_EVERY_SYSTEM = ("glibc", "systemd", "openssl-libs", "libopenssl3", "kernel-core", "kernel-default", "sudo")
+"""Packages that nobody adds later: where one is younger than the system, it was updated when it came."""
+_NEEDS_RESTART = (
+    *("kernel", "kernel-core", "kernel-default", "kernel-rt", "kernel-rt-core", "linux-firmware", "microcode_ctl"),
+    *("glibc", "systemd", "dbus", "dbus-broker", "dbus-daemon"),
+)
+"""Packages whose update asks for a restart, as dnf-needs-restarting(8) has them from Red Hat's solution 27943."""
+_INSTALLING = 86_400
+"""Seconds that installing a system may take; what is younger than its oldest package by more was not part of it."""
+_OSTREE = ("/usr/bin/rpm-ostree", "status", "--json")
+_HISTORY = "/Library/Receipts/InstallHistory.plist"
+_UPDATES = "/Library/Preferences/com.apple.SoftwareUpdate.plist"
+_RESTRICTIONS = "/Library/Managed Preferences/com.apple.applicationaccess.plist"
+_OF_THE_SYSTEM = re.compile(r"macOS\b|OS X\b|Security Update\b|Rapid Security Response\b|Safari\b")
+"""Updates of macOS by name; lists of malware, which come each week, say nothing of holes that are closed."""
 _HOOKS = ("/etc/kernel/postinst.d/update-notifier", "/etc/kernel/postinst.d/unattended-upgrades")
 """Hooks that leave /run/reboot-required behind; without one, its absence says nothing."""
 
 
 def look(host: Host) -> Seen:
-    """``ever_patched``, ``last_patched``, ``pending_security``, ``restart_pending``; Windows and hosts with apt."""
-    if host.system == "windows":
-        return _windows(host)
-    if host.system != "linux" or not host.exists("/var/lib/dpkg/status"):
-        raise NotSupported("updates are looked at only on Windows and on hosts with dpkg")
-    missing: dict[str, Missing] = {}
-    last = _last_upgrade(host)
-    if last is None:
-        detail = "the package logs that are still kept show no upgrade"
-        missing["last_patched"] = missing["ever_patched"] = Missing(UNSUPPORTED, detail)
-    try:
-        pending = _pending(host)
-    except NotSupported as reason:
-        pending = None
-        missing["pending_security"] = Missing(UNSUPPORTED, str(reason))
-    restart = _restart(host)
-    if restart is None:
-        missing["restart_pending"] = Missing(UNSUPPORTED, "nothing on this host would note that a restart is needed")
+    """``ever_patched``, ``last_patched``, ``pending_security``, ``restart_pending``."""
+    return by_system(host, "updates are not looked at on", linux=_linux, windows=_windows, macos=_macos)(host)
+
+
+def _seen(last: datetime | None, pending: int | None, restart: bool | None, missing: dict[str, Missing]) -> Seen:
     values = {
         "ever_patched": True if last else None,
         "last_patched": moment(last) if last else None,
         "pending_security": pending,
         "restart_pending": restart,
     }
+    return Seen(values, missing)
+
+
+def _linux(host: Host) -> Seen:
+    if host.exists("/run/ostree-booted"):
+        return _ostree(host)
+    if host.exists("/var/lib/dpkg/status"):
+        last, why_not = _last_upgrade(host), "the package logs that are still kept show no upgrade"
+        restart, silent = _restart(host), "nothing on this host would note that a restart is needed"
+        waiting = _pending
+    elif host.exists(rpm.PROGRAM):
+        times = rpm.times(host)
+        last, why_not = _last_of_rpm(times), "no package that comes with every system is younger than this one"
+        restart, silent = _restart_of_rpm(host, times), "in a container, only the host's own start counts"
+        waiting = rpm.pending
+    else:
+        raise NotSupported("updates are looked at only on hosts with dpkg or rpm")
+    missing: dict[str, Missing] = {}
+    if last is None:
+        missing["last_patched"] = missing["ever_patched"] = Missing(UNSUPPORTED, why_not)
+    if restart is None:
+        missing["restart_pending"] = Missing(UNSUPPORTED, silent)
+    try:
+        pending = waiting(host)
+    except (CannotLook, TimeoutError) as reason:
+        pending = None
+        missing["pending_security"] = Missing(UNSUPPORTED, str(reason)[:200])
+    return _seen(last, pending, restart, missing)
+
+
+def _last_of_rpm(times: Mapping[str, list[int]]) -> datetime | None:
+    """Not when any package came, since one that is added closes no hole of those that were there."""
+    began = min(min(each) for each in times.values())
+    newest = max((max(times[name]) for name in _WITH_EVERY_SYSTEM if name in times), default=began)
+    return datetime.fromtimestamp(newest, UTC) if newest - began > _INSTALLING else None
+
+
+def _restart_of_rpm(host: Host, times: Mapping[str, list[int]]) -> bool | None:
+    started = re.search(rb"^btime (\d+)$", host.read_file("/proc/stat"), re.MULTILINE)
+    if started is None or container(host):
+        return None
+    return any(max(times[name]) > int(started[1]) for name in _NEEDS_RESTART if name in times)
+
+
+def _ostree(host: Host) -> Seen:
+    """An image as a whole: its own date is the least that can be said, since it was put here later."""
+    ran = host.run(_OSTREE)
+    if ran.status != 0:
+        raise NotSupported(f"rpm-ostree ended with status {ran.status}")
+    deployments = json.loads(ran.output)["deployments"]
+    booted = next((one for one in deployments if one["booted"]), None)
+    if booted is None:
+        raise NotSupported("rpm-ostree names no image that runs")
+    why = Missing(UNSUPPORTED, "rpm-ostree tells what waits only after it has asked its server")
+    values = {
+        "ever_patched": True if len(deployments) > 1 else None,
+        "last_patched": moment(datetime.fromtimestamp(int(booted["timestamp"]), UTC)),
+        "pending_security": None,
+        "restart_pending": deployments[0] is not booted,
+    }
+    missing = {"pending_security": why}
+    if values["ever_patched"] is None:
+        missing["ever_patched"] = Missing(UNSUPPORTED, "there is one image, which may be the first")
     return Seen(values, missing)
 
 
@@ -86,27 +155,38 @@ def _pending(host: Host) -> int:
     releases = [name for name in names if name.endswith("-security_InRelease")]
     if not releases:
         raise NotSupported("apt knows no security archive")
+    codename = release(host).get("VERSION_CODENAME", "")
     present = installed(host.lines("/var/lib/dpkg/status"))
     found: set[str] = set()
-    for release in releases:
-        _refuse_old(host, release)
-        stem = release.removesuffix("_InRelease")
+    own = False
+    for name in releases:
+        own |= _refuse_old(host, name) == codename
+        stem = name.removesuffix("_InRelease")
         indexes = [name for name in names if name.startswith(f"{stem}_") and re.search(r"_Packages(\.\w+)?$", name)]
         if not indexes:
             raise NotSupported(f"apt holds no packages of {stem}")
-        for name in indexes:
-            found |= repaired(_index(host, f"{_LISTS}/{name}"), present)
+        for index in indexes:
+            found |= repaired(_index(host, f"{_LISTS}/{index}"), present)
+    if not own:
+        raise NotSupported(f"apt knows no security archive of this system's own release {codename}".rstrip())
     return len(found)
 
 
-def _refuse_old(host: Host, release: str) -> None:
-    dates = (_DATE.match(line) for line in host.lines(f"{_LISTS}/{release}"))
-    match = next(filter(None, dates), None)
-    if match is None:
-        raise NotSupported(f"{release} states no date")
-    made = datetime.strptime(match.group(1), "%d %b %Y %H:%M:%S").replace(tzinfo=UTC)
+def _refuse_old(host: Host, name: str) -> str:
+    """The codename of a release whose index is not older than a week."""
+    codename, made = "", None
+    for line in host.lines(f"{_LISTS}/{name}"):
+        if match := _DATE.match(line):
+            made = datetime.strptime(match[1], "%d %b %Y %H:%M:%S").replace(tzinfo=UTC)
+        elif line.startswith("Codename:"):
+            codename = line.partition(":")[2].strip().removesuffix("-security")
+    if made is None:
+        raise NotSupported(f"{name} states no date")
     if host.passed(made + _FRESH):
         raise NotSupported(f"the list of security updates is of {made:%Y-%m-%d}; apt-get update renews it")
+    if not host.passed(made - timedelta(days=1)):
+        raise NotSupported(f"the list of security updates is of {made:%Y-%m-%d}, which is to come by this host's clock")
+    return codename
 
 
 def _index(host: Host, path: str) -> Iterator[str]:
@@ -144,13 +224,48 @@ def _windows(host: Host) -> Seen:
         restart = any(name in host.subkeys(key) for key, name in _WAITING.items())
     except FileNotFoundError as error:
         missing["restart_pending"] = Missing(UNSUPPORTED, f"the registry lacks {error.filename}")
-    values = {
-        "ever_patched": True if last else None,
-        "last_patched": moment(last) if last else None,
-        "pending_security": None,
-        "restart_pending": restart,
-    }
-    return Seen(values, missing)
+    return _seen(last, None, restart, missing)
+
+
+def _macos(host: Host) -> Seen:
+    missing = {"restart_pending": Missing(UNSUPPORTED, "macOS leaves no sign that a restart is due")}
+    last = None
+    try:
+        rows = plist.parsed(host.read_file(_HISTORY), _HISTORY)
+        dates = [row["date"] for row in rows if _OF_THE_SYSTEM.match(str(row.get("displayName", "")))]
+        last = max(dates, default=None)
+        detail = f"{_HISTORY} names no update of macOS"
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        detail = f"{_HISTORY} cannot be read: {type(error).__name__}"
+    if last is None:
+        missing["last_patched"] = missing["ever_patched"] = Missing(UNSUPPORTED, detail)
+    pending = None
+    try:
+        pending = _offered(host)
+    except (OSError, CannotLook, ValueError) as error:
+        missing["pending_security"] = Missing(UNSUPPORTED, str(error)[:200])
+    return _seen(last.replace(tzinfo=UTC) if last else None, pending, None, missing)
+
+
+def _offered(host: Host) -> int:
+    """Updates that the last search found, security or not: Apple does not say which is which."""
+    try:
+        if plist.read(host, _RESTRICTIONS).get("forceDelayedSoftwareUpdates") is True:
+            raise NotSupported("a profile hides updates for a time, so what is not offered may be due")
+    except FileNotFoundError:
+        pass
+    settings = plist.read(host, _UPDATES)
+    searched = settings.get("LastFullSuccessfulDate") or settings.get("LastSuccessfulDate")
+    if not isinstance(searched, datetime):
+        raise NotSupported("macOS does not say when it last searched for updates")
+    if host.passed(searched.replace(tzinfo=UTC) + _FRESH):
+        raise NotSupported(f"macOS last searched for updates on {searched:%Y-%m-%d}")
+    offered = settings.get("RecommendedUpdates")
+    if isinstance(offered, list):
+        return len(offered)
+    if settings.get("LastRecommendedUpdatesAvailable") == 0:
+        return 0
+    raise NotSupported("macOS does not say which updates its last search found")
 
 
 PROBE = Probe(
@@ -162,8 +277,16 @@ PROBE = Probe(
         f"{_LISTS}/*-security_*",
         f"{_HELPER} cat-file {_LISTS}/*-security_*_Packages.*",
         "/run/reboot-required",
+        " ".join(rpm.TIMES),
+        *(" ".join(one.command) for one in rpm.MANAGERS),
+        *(f"{one.cache}/*/repodata" for one in rpm.MANAGERS),
+        "/proc/stat",
+        " ".join(_OSTREE),
         " ".join(HOTFIXES),
         *(rf"HKLM\{key}\{name}" for key, name in _WAITING.items()),
+        _HISTORY,
+        _UPDATES,
+        _RESTRICTIONS,
     ),
     look=look,
 )

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agent.host import BoundSocket, Process, Ran
-from tests.agent import recorded_macos, recorded_windows
+from tests.agent import recorded_macos, recorded_rpm, recorded_windows
 from tests.agent.recorded_tpm import CERTIFICATE, tpm
 
 NOW = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
@@ -234,7 +234,9 @@ DEBIAN_LAPTOP = RecordedHost(
             "Package: bash\nStatus: install ok installed\nVersion: 5.2.15-2+b7\nArchitecture: amd64\n"
         ),
         "/var/log/dpkg.log": "2026-11-18 09:30:00 upgrade libc6:amd64 2.36-9 2.36-9+deb12u8\n2026-11-19 status x\n",
-        f"/var/lib/apt/lists/{SECURITY}_InRelease": "Suite: stable-security\nDate: Thu, 19 Nov 2026 20:11:02 UTC\n",
+        f"/var/lib/apt/lists/{SECURITY}_InRelease": (
+            "Suite: stable-security\nCodename: bookworm-security\nDate: Thu, 19 Nov 2026 20:11:02 UTC\n"
+        ),
         INDEX: b"lz4",
         "/etc/kernel/postinst.d/unattended-upgrades": "#!/bin/sh\n",
         "/proc/self/mountinfo": (
@@ -373,6 +375,22 @@ NOT_ROOT = DEBIAN_LAPTOP.changed(
     ),
 )
 """The same laptop, looked at by an ordinary user."""
+
+FEDORA = DEBIAN_LAPTOP.changed(
+    files={
+        "/etc/os-release": 'NAME="Fedora Linux"\nVERSION_ID=42\nID=fedora\nSUPPORT_END=2027-05-13\n',
+        "/var/lib/dpkg/status": None,
+        "/usr/bin/rpm": b"",
+        "/usr/bin/dnf": b"",
+        "/usr/bin/dnf5": b"",
+        "/proc/stat": "cpu 1 2 3\nbtime 1795000000\nprocesses 7\n",
+        "/var/cache/libdnf5/updates-0123456789abcdef/repodata/repomd.xml": "",
+        "/var/cache/libdnf5/updates-0123456789abcdef/repodata/9f-updateinfo.xml.zst": b"",
+        "/var/cache/libdnf5/copr-0123456789abcdef/repodata/repomd.xml": "",
+    },
+    commands=recorded_rpm.COMMANDS,
+)
+"""The same laptop with Fedora: dnf5, a repository with security advisories and one without."""
 
 CONTAINER = DEBIAN_LAPTOP.changed(
     files={"/.dockerenv": "", "/proc/1/comm": "python3\n", "/opt/CrowdStrike/falconctl": None},

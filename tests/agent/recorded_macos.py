@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import plistlib
+from datetime import datetime
 from typing import Any
 
 from agent.host import Ran
+from agent.probes import boot
 
 PWPOLICY = ("/usr/bin/pwpolicy", "-n", "/Local/Default", "-getaccountpolicies")
 PROFILES = ("/usr/bin/profiles", "status", "-type", "enrollment")
@@ -15,6 +18,29 @@ IFCONFIG = ("/sbin/ifconfig", "-a")
 LOCK = "/Library/Managed Preferences/com.apple.screensaver.plist"
 MEDIA = "/Library/Managed Preferences/com.apple.systemuiserver.plist"
 
+HISTORY = "/Library/Receipts/InstallHistory.plist"
+UPDATES = "/Library/Preferences/com.apple.SoftwareUpdate.plist"
+
+
+def bridge(**changes: str) -> Ran:
+    """What ``system_profiler -json SPiBridgeDataType`` prints on a Mac with an Apple chip; none without a change."""
+    entry = {
+        "ibridge_boot_uuid": "A904AC62-589E-450B-8829-96ADA16DE3DC",
+        "ibridge_build": "mBoot-18000.120.36",
+        "ibridge_model_identifier_top": "Mac16,5",
+        "ibridge_sb_other_kext": "No",
+        "ibridge_sb_sip": "Enabled",
+        "ibridge_sb_ssv": "Enabled",
+        "ibridge_secure_boot": "Full Security",
+    }
+    return Ran(0, json.dumps({"SPiBridgeDataType": [entry | changes]}), "")
+
+
+def history(*rows: tuple[str, str, datetime]) -> bytes:
+    """InstallHistory.plist: the name, the program that installed it, and when, in UTC."""
+    keys = ("displayName", "processName", "date")
+    return plistlib.dumps([dict(zip(keys, row, strict=True)) | {"displayVersion": "1"} for row in rows])
+
 
 def policies(**categories: list[dict[str, Any]]) -> Ran:
     """What ``pwpolicy -getaccountpolicies`` prints."""
@@ -22,6 +48,8 @@ def policies(**categories: list[dict[str, Any]]) -> Ran:
 
 
 COMMANDS: dict[tuple[str, ...], Ran | Exception] = {
+    boot.BRIDGE: bridge(),
+    boot.INTEGRITY: Ran(0, "System Integrity Protection status: enabled.\n", ""),
     PWPOLICY: policies(
         policyCategoryAuthentication=[
             {
@@ -68,6 +96,18 @@ COMMANDS: dict[tuple[str, ...], Ran | Exception] = {
     ),
 }
 FILES: dict[str, bytes | str] = {
+    HISTORY: history(
+        ("macOS 15.1", "softwareupdated", datetime(2026, 11, 4, 2, 30)),
+        ("XProtectPlistConfigData", "softwareupdated", datetime(2026, 11, 18, 2, 30)),
+        ("Slack", "Installer", datetime(2026, 11, 19, 2, 30)),
+    ),
+    UPDATES: plistlib.dumps(
+        {
+            "LastFullSuccessfulDate": datetime(2026, 11, 19, 3, 0),
+            "LastRecommendedUpdatesAvailable": 1,
+            "RecommendedUpdates": [{"Display Name": "macOS Sequoia 15.1.1", "Product Key": "MSU_UPDATE_24B91"}],
+        }
+    ),
     LOCK: plistlib.dumps({"askForPassword": True, "askForPasswordDelay": 5, "idleTime": 600}),
     "/Applications/Firefox.app/Contents/Info.plist": plistlib.dumps(
         {"CFBundleIdentifier": "org.mozilla.firefox", "CFBundleShortVersionString": "132.0.2"}
