@@ -34,7 +34,7 @@ _STAYS = "fixedtpm|fixedparent|sensitivedataorigin|userwithauth"
 _PARENT = ("-g", "sha256", "-G", "ecc256:aes128cfb", "-a", f"{_STAYS}|restricted|decrypt")
 """Written out, since another default of a later version would be another parent, below which no key can be loaded."""
 _KEY = ("-g", "sha256", "-G", "ecc256:ecdsa-sha256", "-a", f"{_STAYS}|sign|noda")
-_WITHOUT_ROOM_KEPT = ("swtpm", "mssim")
+WITHOUT_ROOM_KEPT = ("swtpm", "mssim")
 """Simulators, which are spoken to directly: nothing takes loaded keys away after each process, as the kernel does."""
 
 # TPM 2.0 Library, Part 2, 6.6.3: without the number of the handle or parameter that they are about.
@@ -89,7 +89,7 @@ class _Steps:
         if driver == "device" and not os.path.exists(device):
             raise Misconfigured(f"there is no TPM at {device}; it may be off in the settings of the firmware")
         self._tcti = tcti
-        self._flushes = driver in _WITHOUT_ROOM_KEPT
+        self._flushes = driver in WITHOUT_ROOM_KEPT
         self._open = {name: os.memfd_create(name) for name in names}
 
     def __enter__(self) -> _Steps:

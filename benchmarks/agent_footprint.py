@@ -108,6 +108,8 @@ def _measure(fleet: Path, state: Path, port: int, cycles: int) -> None:
     paths = [str(ROOT), sysconfig.get_paths()["purelib"]]
     ztagent = [sys.executable, "-I", "-S", "-c", COMMAND.format(paths=paths, module="agent.cli")]
     keys = [sys.executable, "-I", "-S", "-c", COMMAND.format(paths=paths, module="agent.keys")]
+    state.mkdir(mode=0o700)
+    (state / "agent.toml").write_text('key = "file"\n')  # see agent_keys.py for one in a TPM
     enrol = [*ztagent, "enroll", "--token-file", "-", "--state", state]
     subprocess.run(enrol, input=token.encode(), capture_output=True, check=True)
     for flags in (["-I", "-S"], ["-I"]):
