@@ -58,6 +58,14 @@ class Database(Protocol):
         """Until the end of the transaction, let no other server do what bears this name."""
         ...
 
+    def hold(self, table: str) -> None:
+        """Until the end of the transaction, let no other server look at a table; Unavailable where that takes long."""
+        ...
+
+    def size(self) -> int:
+        """Bytes that it takes up on disk, about."""
+        ...
+
     def locked(self, sql: str) -> str:
         """A query whose rows no other server changes until the end of the transaction."""
         ...
@@ -134,6 +142,14 @@ class Sqlite:
 
     def alone(self, what: str) -> None:
         """SQLite lets only one write at a time."""
+
+    def hold(self, table: str) -> None:
+        """SQLite lets only one write at a time."""
+
+    def size(self) -> int:
+        """Bytes of the file and of its log."""
+        log = self._path.with_name(self._path.name + "-wal")
+        return sum(path.stat().st_size for path in (self._path, log) if path.exists())
 
     def locked(self, sql: str) -> str:
         """A query as it locks its rows; a write of SQLite locks all."""

@@ -61,6 +61,15 @@ class Postgresql:
         """Wait for other servers that do the same."""
         self.run("SELECT pg_advisory_xact_lock(hashtext(?))", (f"ztgrade fleet {what}",))
 
+    def hold(self, table: str) -> None:
+        """Wait for others that use it, but not for long: they wait, too."""
+        self.run("SET LOCAL lock_timeout = '300ms'")
+        self.run(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+
+    def size(self) -> int:
+        """Bytes of the whole database."""
+        return int(self.rows("SELECT pg_database_size(current_database())")[0][0])
+
     def locked(self, sql: str) -> str:
         """A query as it locks the rows of ``agent_state``."""
         return f"{sql} FOR UPDATE OF agent_state"

@@ -29,6 +29,7 @@ from scanner.fleet.ingest import Ingest
 from scanner.fleet.keyring import Keyring
 from scanner.fleet.metrics import Metrics
 from scanner.fleet.migration import prepare
+from scanner.fleet.retention import Retention
 from scanner.fleet.server import Application, Parts
 from scanner.fleet.settings import POSTGRESQL, Settings, connect, load_settings, open_database
 from scanner.fleet.signal_audit import Ledger
@@ -151,21 +152,28 @@ class FleetServer:
         )
         keyring = Keyring(open_database(self._folder, self.settings, read_only=True))
         registrar = Registrar(self.certificates.newest, nonces, self.settings.domain, self.settings.interval)
+        retention = Retention(writer.send, self.settings.keep_days)
         metrics = Metrics()
         signals = self._signal(writer, metrics)
         parts = Parts(
-            self.settings, writer, keyring, registrar, self._clock, self.certificates.gauges, metrics, signals
+            self.settings,
+            writer,
+            keyring,
+            registrar,
+            self._clock,
+            lambda: self.certificates.gauges() | retention.gauges(),
+            metrics,
+            signals,
         )
         self._uvicorn = uvicorn.Server(self._config(Application(parts)))
         listening = self._listen()
         writer.start()
-        watching = asyncio.create_task(self._watch(started))
-        tidying = asyncio.create_task(self._tidy())
+        beside = [asyncio.create_task(work) for work in (self._watch(started), self._tidy(), retention.run())]
         try:
             await self._uvicorn.serve(sockets=[listening])
         finally:
-            watching.cancel()
-            tidying.cancel()
+            for task in beside:
+                task.cancel()
             await asyncio.to_thread(writer.end)
             if signals is not None:
                 signals.close()

@@ -59,6 +59,9 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
     request_seconds: Annotated[int, msgspec.Meta(ge=1, le=600)] = 20
     """Time in which a request must have arrived whole."""
     connections: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 20_000
+    keep_days: Annotated[int, msgspec.Meta(ge=90, le=36_500)] = 400
+    """Days after which signed reports and sections that are no more are removed; what proves the posture that stands
+    is never."""
     min_version: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{1,9}(\.[0-9]{1,9}){0,3})?$")] = ""
     """Of the agent: what older ones tell does not count, unless an operator allows it."""
     signal: SignalSettings = SignalSettings()

@@ -18,8 +18,10 @@ import pytest
 from agent import wire
 from scanner.errors import StoreError
 from scanner.fleet import journal, operations
+from scanner.fleet.database import Unavailable
 from scanner.fleet.migration import demand, prepare
 from scanner.fleet.postgresql import Postgresql
+from scanner.fleet.retention import Sweep
 from tests.scanner.fleet import earlier
 from tests.scanner.fleet.lab import POSTURE, Clock, Pretended, Reply, Running, enrolled, make_fleet, new_key, section
 
@@ -219,6 +221,36 @@ def test_tokens_renewals_and_logs_hold_on_postgresql_too(servers: tuple[Running,
     with one.database() as database:
         assert len(journal.verify(database, journal.AUDIT)) == 64
         assert len(journal.verify(database, journal.ISSUANCE)) == 64
+
+
+def test_old_reports_are_removed_and_never_while_another_server_may_count_on_a_body(
+    servers: tuple[Running, Running],
+) -> None:
+    agent = enrolled(servers[0])
+    for number in range(4):
+        body = agent.report({"os": section("os", build=f"{agent.id} {number}")})
+        assert agent.send(wire.REPORT, body).status == 200
+    later = servers[0].ms + 500 * 86_400_000
+    mine = f"agent = (SELECT number FROM agent WHERE id = '{agent.id}')"
+    left = f"SELECT COUNT(*) FROM envelope WHERE {mine}"
+    bodies = "SELECT COUNT(*) FROM section"
+
+    with servers[0].database() as one, servers[1].database() as other:
+        before = one.rows(bodies)[0][0]
+        with other.transaction():
+            other.rows("SELECT 1 FROM section LIMIT 1")  # as one looks who has just been told what is there already
+            with pytest.raises(Unavailable, match="lock"), one.transaction():
+                Sweep(400)(one, later)
+        assert one.rows(left) == [(4,)]
+        with one.transaction():
+            Sweep(400)(one, later)
+        assert one.rows(left) == [(1,)] and one.rows(bodies)[0][0] <= before - 3
+        assert one.size() > 1_000_000
+    assert servers[1].events()[-1] == "removed"
+    with servers[1].reader() as reader:
+        found = reader.agent(agent.id)
+        assert found is not None and [each.content["values"]["build"][-1] for each in reader.sections(found)] == ["3"]
+    assert agent.send(wire.BEAT, agent.beat()).status == 200
 
 
 def test_without_its_database_a_server_acknowledges_nothing_and_comes_back_with_it(
