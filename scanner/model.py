@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Protocol, TypeVar
 
 import msgspec
@@ -230,6 +231,8 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Kind of asset that the fact speaks of; ``*`` for any."""
     population: ClassVar[bool] = False
     """Whether the assets of this fact form a population that checks may judge."""
+    absent: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Fields, and what they say of an asset that is known to lack what the fact tells of."""
 
     asset: Annotated[str, msgspec.Meta(description="Key of the asset, kind:source:key, globally unique.", min_length=3)]
     observed_at: Annotated[datetime, msgspec.Meta(description="When the source said so, with its time zone.", tz=True)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
@@ -193,10 +195,11 @@ class EndpointAgent(Fact, frozen=True, kw_only=True):
     """The agent that reports the state of the device, as those who receive its reports know it."""
 
     kind: ClassVar[str] = "device"
+    absent: ClassVar[Mapping[str, str]] = MappingProxyType({"state": "absent"})
 
     state: Annotated[
-        Literal["pending", "enrolled", "evicted", "banned"] | None,
-        internal("Whether it waits for approval, may report, was removed, or was shut out for ever."),
+        Literal["pending", "enrolled", "evicted", "banned", "absent"] | None,
+        internal("Whether it waits for approval, may report, was removed, was shut out for ever, or is not there."),
     ] = None
     clone_suspected: Annotated[
         bool | None, internal("Two hosts speak with its key; which of them tells the truth is not known.")

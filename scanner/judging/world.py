@@ -10,7 +10,8 @@ import duckdb
 import narwhals as nw
 
 from scanner.column import Built, FieldInfo, Quantified, column_name
-from scanner.judging.evidence import Evidence, identifier, judged_fields, sql_type
+from scanner.judging.absence import absent_sql
+from scanner.judging.evidence import Evidence, identifier, judged_fields, quoted, sql_type
 from scanner.judging.population import Population
 from scanner.model import Fact
 
@@ -131,9 +132,12 @@ def world_sql(
         sources = evidence.promising(fact.__name__) if order is None else order
         speaking = voices(evidence, fact.__name__, kind, sources, max_age, where)
         joins += [voice.join for voice in speaking if voice.join]
+        absent = absent_sql(population, fact, sources, max_age)
         for info in judged_fields(fact):
             if info.name in touched[fact]:
                 value = agreed(speaking, info) if order is None else decided(speaking, info)
+                if absent and info.name in fact.absent:
+                    value = f"CASE WHEN {absent} THEN {quoted(fact.absent[info.name])} ELSE {value} END"
                 columns.append(f"{value} AS {identifier(column_name(fact.__name__, info.name))}")
     selected = ", ".join(["roster.id", "roster.asset", *columns])
     source = population.table if roster is None else f"({roster})" if roster.startswith("SELECT ") else roster
