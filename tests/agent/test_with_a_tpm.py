@@ -17,9 +17,12 @@ from agent.connection import Connection
 from agent.cycle import Cycle, Outside
 from agent.enrolment import Enroller, Token
 from agent.errors import Misconfigured
+from agent.posture import look
 from agent.settings import IN_FILE, TPM, Settings
 from agent.state import StateFolder
 from agent.status import as_lines, status
+from collectors.sections import facts_and_gaps
+from scanner.facts.device import HardwareIdentity
 from scanner.fleet import tokens
 from tests.agent.fleet_double import KeysHere
 from tests.agent.recorded import DEBIAN_LAPTOP
@@ -235,6 +238,16 @@ def test_tls_cannot_show_a_certificate_whose_key_is_in_the_tpm(host: Host, tmp_p
     other.enrol()
     assert other.told()["key_kind"] == "file"
     assert other.told()["key_fallback"] == "client_certificate takes the key from a file"
+
+
+def test_the_hosts_own_word_on_its_key_is_no_evidence() -> None:
+    def facts(kind: str) -> list[object]:
+        sections = look(DEBIAN_LAPTOP, frozenset(), key=(kind, ""))
+        return list(facts_and_gaps({section.name: section for section in sections}, "device:fleet:one"))
+
+    (identity,) = (fact for fact in facts("tpm") if isinstance(fact, HardwareIdentity))
+    assert identity.anchor is None
+    assert facts("tpm") == facts("file")
 
 
 def test_the_commands_as_they_are_typed(host: Host, tpm: SoftTpm, tmp_path: Path) -> None:
