@@ -9,6 +9,9 @@ from typing import BinaryIO
 
 from scanner.errors import AccessDenied, Malformed, Unreachable
 
+PIECE = 1024 * 1024
+"""Bytes that are read at once."""
+
 
 @contextmanager
 def opened(path: Path, *, named: str = "") -> Iterator[BinaryIO]:
@@ -23,6 +26,17 @@ def opened(path: Path, *, named: str = "") -> Iterator[BinaryIO]:
         raise AccessDenied(f"{named or path}: {error.strerror}") from error
     except OSError as error:
         raise Unreachable(f"{named or path}: {error.strerror}") from error
+
+
+def pieces_of(path: Path, largest: int, *, named: str = "") -> Iterator[bytes]:
+    """All of a file, piece by piece; raises AccessDenied, Unreachable, and Malformed where it is larger."""
+    total = 0
+    with opened(path, named=named) as stream:
+        while piece := stream.read(PIECE):
+            total += len(piece)
+            if total > largest:
+                raise Malformed(f"{named or path} is larger than {largest} bytes")
+            yield piece
 
 
 def content_of(path: Path, largest: int, *, named: str = "") -> bytes:

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
+from typing import Protocol
 
 from collectors.advisories.severity import Severity, worse
 from collectors.advisories.versions import Compare, compare_dpkg, compare_rpm
 from scanner.facts.device import OpenAdvisory
 
 COMPARES: Mapping[str, Compare] = MappingProxyType(
-    {"debian": compare_dpkg, "ubuntu": compare_dpkg, "almalinux": compare_rpm, "rocky": compare_rpm}
+    {
+        "debian": compare_dpkg,
+        "ubuntu": compare_dpkg,
+        "almalinux": compare_rpm,
+        "rocky": compare_rpm,
+        "rhel": compare_rpm,
+    }
 )
 """How the versions of a system are compared; systems that are not here are not judged."""
-_NAMES = (("debian", "debian"), ("ubuntu", "ubuntu"), ("almalinux", "almalinux"), ("rocky", "rocky"))
+_NAMES = (
+    ("debian", "debian"),
+    ("ubuntu", "ubuntu"),
+    ("almalinux", "almalinux"),
+    ("rocky", "rocky"),
+    ("red hat enterprise linux", "rhel"),
+)
+_SIGNED_KERNEL = re.compile(r"linux-signed(?:-[a-z0-9]+)?")
+"""Sources of kernels that were built from the source ``linux`` and signed afterwards; feeds know that one only."""
 _CVE = re.compile(r"CVE-[0-9]{4}-[0-9]{4,10}")
 
 
@@ -52,6 +67,62 @@ class Flaw:
     """False where the feed has not yet settled whether the package has the flaw."""
 
 
+@dataclass(frozen=True)
+class Package:
+    """One installed package, and the one it was built from, with its version where that is another."""
+
+    name: str
+    version: str
+    source: str = ""
+    source_version: str = ""
+    """Of rpm's sources it bears no epoch."""
+
+    @property
+    def origin(self) -> tuple[str, str]:
+        """The source under which feeds know it, and the version that they tell of it."""
+        source = self.source or self.name
+        if _SIGNED_KERNEL.fullmatch(source):
+            # The signing has versions of its own; the packages bear those of the kernel.
+            return "linux", self.version
+        return source, self.source_version or self.version
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What a host says of itself, against which feeds are held."""
+
+    release: str
+    """Such as ``debian:12``."""
+    packages: tuple[Package, ...]
+    version: str = ""
+    """In full, such as ``9.4``; empty where it is not told."""
+    kernel: str = ""
+    """The release of the kernel that runs; empty where it is not told."""
+
+    @property
+    def system(self) -> str:
+        """Such as ``debian``."""
+        return self.release.partition(":")[0]
+
+
+class Known(Protocol):
+    """A feed that was read, whatever form it came in."""
+
+    name: str
+    as_of: datetime
+    """Until when it knows of flaws."""
+
+    @property
+    def releases(self) -> Collection[str]:
+        """Of which it speaks."""
+
+    def whole_for(self, release: str) -> bool:
+        """Whether what it does not name has no flaw that it knows; otherwise it proves flaws alone."""
+
+    def open_on(self, installed: Inventory) -> Iterator[OpenAdvisory]:
+        """The flaws of what is installed; raises ValueError for a version that is none."""
+
+
 @dataclass
 class Feed:
     """Flaws by release and package, and until when the feed knows of any."""
@@ -61,20 +132,30 @@ class Feed:
     flaws: dict[str, dict[str, list[Flaw]]] = field(default_factory=dict)
     """By release, such as ``debian:12``, then by package."""
     whole: bool = True
-    """What it does not name has no flaw that it knows; False for single records, which prove flaws alone."""
+    """False for single records, which prove flaws alone."""
 
     def add(self, release: str, package: str, flaw: Flaw) -> None:
         """Note a flaw."""
         self.flaws.setdefault(release, {}).setdefault(package, []).append(flaw)
 
+    @property
+    def releases(self) -> Collection[str]:
+        """Of which it speaks."""
+        return self.flaws.keys()
 
-@dataclass(frozen=True)
-class Package:
-    """One installed package, and the one it was built from."""
+    def whole_for(self, release: str) -> bool:
+        """Whether what it does not name has no flaw that it knows."""
+        return self.whole and release in self.flaws
 
-    name: str
-    version: str
-    source: str = ""
+    def open_on(self, installed: Inventory) -> Iterator[OpenAdvisory]:
+        """The flaws of what is installed; raises ValueError for a version that is none."""
+        compare = COMPARES[installed.system]
+        known = self.flaws.get(installed.release, {})
+        for package in installed.packages:
+            for flaw, version in _of(known, package, installed.system):
+                told = _told(flaw, package, version, compare)
+                if told is not None:
+                    yield told
 
 
 def release_of(name: str | None, version: str | None) -> str | None:
@@ -95,33 +176,37 @@ def common_id(id: str, aliases: Iterable[str]) -> str:
     return named.pop() if len(named) == 1 else id
 
 
-def open_flaws(feeds: Iterable[Feed], release: str, packages: Iterable[Package]) -> list[OpenAdvisory]:
+def open_flaws(feeds: Iterable[Known], installed: Inventory) -> list[OpenAdvisory]:
     """The flaws of what is installed, each once for a package; raises ValueError for a version that is none."""
-    compare = COMPARES[release.split(":", 1)[0]]
-    every = list(packages)
     found: dict[tuple[str, str], OpenAdvisory] = {}
     for feed in feeds:
-        known = feed.flaws.get(release, {})
-        for package in every:
-            for flaw in _of(known, package, release):
-                told = _told(flaw, package, compare)
-                if told is not None:
-                    key = str(told.id), package.name
-                    found[key] = _together(found[key], told) if key in found else told
+        for told in feed.open_on(installed):
+            key = str(told.id), told.package or ""
+            found[key] = together(found[key], told) if key in found else told
     return [found[key] for key in sorted(found)]
 
 
-def _of(known: Mapping[str, list[Flaw]], package: Package, release: str) -> Iterator[Flaw]:
-    """Feeds of dpkg name sources; those of rpm one or the other."""
-    names = {package.source or package.name}
-    if not release.startswith(("debian:", "ubuntu:")):
-        names.add(package.name)
-    for name in sorted(names):
-        yield from known.get(name, ())
+def _of(known: Mapping[str, list[Flaw]], package: Package, system: str) -> Iterator[tuple[Flaw, str]]:
+    """Each flaw with the version that is compared. Feeds of dpkg name sources; those of rpm one or the other."""
+    source, source_version = package.origin
+    if system not in {"debian", "ubuntu"}:
+        for flaw in known.get(package.name, ()):
+            yield flaw, package.version
+        if source == package.name:
+            return
+    for flaw in known.get(source, ()):
+        yield flaw, source_version
 
 
-def _told(flaw: Flaw, package: Package, compare: Compare) -> OpenAdvisory | None:
-    struck = [stretch for stretch in flaw.stretches if stretch.holds(package.version, compare)]
+def _compare_without_epochs(one: str, other: str) -> int:
+    return compare_rpm(one, other.rpartition(":")[2])
+
+
+def _told(flaw: Flaw, package: Package, version: str, compare: Compare) -> OpenAdvisory | None:
+    if compare is compare_rpm and version != package.version:
+        # What rpm says of a source bears no epoch, so none is compared.
+        compare = _compare_without_epochs
+    struck = [stretch for stretch in flaw.stretches if stretch.holds(version, compare)]
     if not struck:
         return None
     return OpenAdvisory(
@@ -134,7 +219,7 @@ def _told(flaw: Flaw, package: Package, compare: Compare) -> OpenAdvisory | None
     )
 
 
-def _together(one: OpenAdvisory, other: OpenAdvisory) -> OpenAdvisory:
+def together(one: OpenAdvisory, other: OpenAdvisory) -> OpenAdvisory:
     """One flaw as two feeds tell it: the graver word, the earlier day, and a repair where one of them has it."""
     days = [day for day in (one.published, other.published) if day is not None]
     repairs = (one.repairable, other.repairable)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +11,11 @@ from typing import Any
 
 from agent.section import SEEN, Section
 from collectors.advisories import debian_tracker, osv
-from collectors.advisories.feed import Feed, Package, open_flaws, release_of
-from collectors.capture_file import content_of
+from collectors.advisories.feed import Inventory, Known, Package, open_flaws, release_of
+from collectors.advisories.oval.feed import read_feed as read_oval
+from collectors.advisories.unpacking import unpacked
+from collectors.capture_file import content_of, pieces_of
+from collectors.sections import installed
 from scanner.errors import Malformed, ReadError
 from scanner.facts import Advisories
 from scanner.model import Fact, Gap, GapWhy, iso, utc
@@ -20,7 +23,8 @@ from scanner.sealed.canonical import canonical_json
 
 LARGEST = 512 * 1024 * 1024
 """Bytes of one file."""
-KINDS = ("osv", "debian-tracker")
+LARGEST_UNPACKED = 2 * 1024 * 1024 * 1024
+KINDS = ("osv", "debian-tracker", "oval")
 
 
 @dataclass(frozen=True)
@@ -34,64 +38,90 @@ class Named:
 
 def named(given: Any) -> tuple[Named, ...]:
     """From ``options.advisories``; raises Malformed."""
-    form = "options.advisories must be a list of { kind, file } and, for debian-tracker, fetched"
     if not isinstance(given, list):
-        raise Malformed(form)
-    found = []
-    for place, each in enumerate(given, start=1):
-        if not isinstance(each, Mapping) or not {"kind", "file"} <= set(each) <= {"kind", "file", "fetched"}:
-            raise Malformed(f"{form}; look at entry {place}")
-        if each["kind"] not in KINDS or not isinstance(each["file"], str):
-            raise Malformed(f"{form}; kind of entry {place} must be one of {', '.join(KINDS)}")
-        found.append(Named(each["kind"], Path(each["file"]), _moment(each.get("fetched"), place, each["kind"])))
-    return tuple(found)
+        raise Malformed(f"options.advisories is no list; expected {_FORM}")
+    return tuple(_one(each, f"entry {place} of options.advisories") for place, each in enumerate(given, start=1))
 
 
-def _moment(given: Any, place: int, kind: str) -> datetime | None:
+_FORM = 'a list of { kind = "...", file = "..." }, and for debian-tracker fetched'
+
+
+def _one(given: Any, place: str) -> Named:
+    if not isinstance(given, Mapping):
+        raise Malformed(f"{place} is no table; expected {_FORM}")
+    if unknown := sorted(set(given) - {"kind", "file", "fetched"}):
+        raise Malformed(f"{place}: there is no key {str(unknown[0])[:40]!r}; expected kind, file and fetched")
+    kind, file = given.get("kind"), given.get("file")
+    if kind not in KINDS:
+        what = "lacks kind" if kind is None else f"kind {str(kind)[:40]!r} is not known"
+        raise Malformed(f"{place}: {what}; expected one of {', '.join(KINDS)}")
+    if not isinstance(file, str) or not file:
+        raise Malformed(f"{place}: file must be the path of a file that you fetched; see docs/endpoints.md for which")
+    return Named(str(kind), Path(file), _moment(given.get("fetched"), place, str(kind)))
+
+
+def _moment(given: Any, place: str, kind: str) -> datetime | None:
     if given is None:
         if kind == "debian-tracker":
-            raise Malformed(f"options.advisories: entry {place} lacks fetched: the tracker's file bears no date")
+            raise Malformed(f"{place} lacks fetched: the tracker's file bears no date; say when you fetched it")
         return None
     try:
         moment = given if isinstance(given, datetime) else datetime.fromisoformat(str(given))
         return utc(moment)
     except ValueError as error:
-        raise Malformed(f"options.advisories: fetched of entry {place} must be a time with its zone") from error
+        form = "expected a time with its zone, such as 2026-11-20T01:00:00Z"
+        raise Malformed(f"{place}: fetched is {str(given)[:40]!r}; {form}") from error
 
 
-def read_feed(each: Named) -> tuple[Feed, bytes]:
+def read_feed(each: Named) -> tuple[Known, bytes]:
     """One feed, and what is kept of it as evidence: its name, digest and date. Raises ReadError."""
-    content = content_of(each.file, LARGEST)
-    if each.kind == "debian-tracker":
-        feed = debian_tracker.read(content, each.file.name, each.fetched or datetime.fromtimestamp(0, UTC))
+    digest = hashlib.sha256()
+    more: dict[str, Any] = {}
+    feed: Known
+    name = each.file.name
+    if each.kind == "oval":
+        pieces = _digested(pieces_of(each.file, LARGEST), digest.update)
+        feed = oval = read_oval(unpacked(pieces, name, LARGEST_UNPACKED), name)
+        more["undecided_tests"] = dict(oval.undecided)
     else:
-        feed = osv.read(content, each.file.name)
+        content = content_of(each.file, LARGEST)
+        digest.update(content)
+        if each.kind == "debian-tracker":
+            feed = debian_tracker.read(content, name, each.fetched or datetime.fromtimestamp(0, UTC))
+        else:
+            feed = osv.read(content, name)
     told = {
         "feed": feed.name,
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "sha256": digest.hexdigest(),
         "as_of": iso(feed.as_of),
-        "releases": sorted(feed.flaws),
+        "releases": sorted(feed.releases),
     }
-    return feed, canonical_json(told)
+    return feed, canonical_json(told | more)
+
+
+def _digested(pieces: Iterable[bytes], update: Callable[[bytes], None]) -> Iterator[bytes]:
+    for piece in pieces:
+        update(piece)
+        yield piece
 
 
 @dataclass
 class Matching:
     """Feeds that were read, and why others could not be."""
 
-    feeds: list[Feed] = field(default_factory=list)
+    feeds: list[Known] = field(default_factory=list)
     lost: list[tuple[GapWhy, str]] = field(default_factory=list)
 
     def of(self, sections: Mapping[str, Section], asset: str, confirmed_at: datetime) -> Iterator[Fact | Gap]:
         """The flaws of one host, as old as the oldest of host and feeds; or one gap."""
         try:
-            release, packages = _installed(sections)
-            feeds = [feed for feed in self.feeds if release in feed.flaws]
+            inventory = _inventory(sections)
+            feeds = [feed for feed in self.feeds if inventory.release in feed.releases]
             if self.lost:
                 raise _NotKnown(self.lost[0][0], f"a feed could not be read: {self.lost[0][1]}")
-            if not any(feed.whole for feed in feeds):
-                raise _NotKnown(GapWhy.UNSUPPORTED, f"no whole feed speaks of {release}")
-            flaws = open_flaws(feeds, release, packages)
+            if not any(feed.whole_for(inventory.release) for feed in feeds):
+                raise _NotKnown(GapWhy.UNSUPPORTED, f"no whole feed speaks of {inventory.release}")
+            flaws = open_flaws(feeds, inventory)
         except (_NotKnown, ValueError) as error:
             why = error.why if isinstance(error, _NotKnown) else GapWhy.MALFORMED
             yield Gap(fact="Advisories", why=why, detail=str(error), asset=asset)
@@ -114,28 +144,25 @@ class _NotKnown(Exception):
         super().__init__(detail)
 
 
-_LISTS = ("names", "versions", "sources")
+_SYSTEMS = "flaws are looked up for Debian, Ubuntu, AlmaLinux, Rocky Linux and Red Hat Enterprise Linux only"
 
 
-def _installed(sections: Mapping[str, Section]) -> tuple[str, Sequence[Package]]:
+def _inventory(sections: Mapping[str, Section]) -> Inventory:
     system = _values(sections, "operating_system")
     release = release_of(system.get("name"), system.get("version"))
     if release is None:
-        raise _NotKnown(GapWhy.UNSUPPORTED, "flaws are looked up for Debian, Ubuntu, AlmaLinux and Rocky Linux only")
+        raise _NotKnown(GapWhy.UNSUPPORTED, _SYSTEMS)
     software = _values(sections, "software")
     if software.get("cut") is not False:
         raise _NotKnown(GapWhy.TRUNCATED, "the list of installed software is not whole")
     try:
-        packages = [
-            Package(name, version, source)
-            for publisher in software["publishers"]
-            for name, version, source in zip(*(publisher[key] for key in _LISTS), strict=True)
-        ]
-    except (KeyError, TypeError, ValueError) as error:
-        raise _NotKnown(GapWhy.MALFORMED, f"section software: {type(error).__name__}: {error}") from error
+        packages = tuple(Package(*one) for one in installed(software))
+    except ValueError as error:
+        raise _NotKnown(GapWhy.MALFORMED, str(error)) from error
     if not packages:
         raise _NotKnown(GapWhy.UNSEEN, "the list of installed software is empty")
-    return release, packages
+    kernel = system.get("kernel")
+    return Inventory(release, packages, str(system["version"]), kernel if isinstance(kernel, str) else "")
 
 
 def _values(sections: Mapping[str, Section], name: str) -> Mapping[str, Any]:

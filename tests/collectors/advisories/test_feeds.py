@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import bz2
+import hashlib
 import io
 import json
 import zipfile
@@ -11,12 +13,13 @@ import pytest
 
 from agent.section import Section
 from collectors.advisories import debian_tracker, osv
-from collectors.advisories.feed import Feed, Package, open_flaws, release_of
+from collectors.advisories.feed import Feed, Inventory, Package, open_flaws, release_of
 from collectors.endpoint import COLLECTOR
 from scanner.errors import Malformed
 from scanner.facts import Advisories
 from scanner.facts.device import OpenAdvisory
 from scanner.model import Capture, GapWhy, Record, iso
+from tests.collectors.advisories.oval.documents import debian
 from tests.collectors.fleet_store import NOW_MS, Written, at, fleet_target, laptop
 from tests.collectors.stage import gaps, read
 
@@ -56,7 +59,7 @@ def tracker(**packages: Any) -> bytes:
 
 
 def flaws(feed: Feed, *packages: Package, release: str = "debian:12") -> list[OpenAdvisory]:
-    return open_flaws([feed], release, packages)
+    return open_flaws([feed], Inventory(release, packages))
 
 
 OPENSSL = Package("libssl3", "3.0.14-1~deb12u2", "openssl")
@@ -90,6 +93,13 @@ def test_a_package_is_found_by_its_source_and_told_with_weight_and_day() -> None
 def test_which_versions_have_the_flaw_follows_the_events(change: dict[str, Any], found: list[bool]) -> None:
     feed = osv.read(packed(record(**change)), "all.zip")
     assert [flaw.repairable for flaw in flaws(feed, OPENSSL)] == found
+
+
+def test_a_signed_kernel_has_the_flaws_of_the_kernel_it_was_built_from() -> None:
+    feed = osv.read(packed(record(package="linux", events=[{"introduced": "0"}, {"fixed": "6.1.120-1"}])), "all.zip")
+    image = Package("linux-image-6.1.0-28-amd64", "6.1.119-1", "linux-signed-amd64")
+    assert [flaw.package for flaw in flaws(feed, image)] == ["linux-image-6.1.0-28-amd64"]
+    assert flaws(feed, Package("linux-base", "4.9", "")) == []
 
 
 def test_rpm_names_a_package_or_its_source() -> None:
@@ -135,7 +145,7 @@ def test_two_feeds_of_one_flaw_are_laid_together() -> None:
         "tracker.json",
         FETCHED,
     )
-    (flaw,) = open_flaws([first, second], "debian:12", [OPENSSL])
+    (flaw,) = open_flaws([first, second], Inventory("debian:12", (OPENSSL,)))
     assert (flaw.severity, flaw.repairable, flaw.published) == ("medium", True, datetime(2026, 9, 1, tzinfo=UTC))
 
 
@@ -147,6 +157,7 @@ def test_two_feeds_of_one_flaw_are_laid_together() -> None:
         ("Ubuntu", "24.04", "ubuntu:24.04"),
         ("AlmaLinux", "9.4", "almalinux:9"),
         ("Rocky Linux", "9.5", "rocky:9"),
+        ("Red Hat Enterprise Linux", "9.4", "rhel:9"),
         ("Fedora Linux", "42", None),
         ("Debian GNU/Linux", None, None),
         ("Debian GNU/Linux", "sid", None),
@@ -275,20 +286,65 @@ def test_software_that_is_not_known_has_no_flaws_that_are_known(tmp_path: Path, 
     assert (found, gap.why) == ([], why)
 
 
+def test_definitions_of_oval_are_held_against_an_agent_as_they_are_published(tmp_path: Path) -> None:
+    content = bz2.compress(debian(("openssl", "3.0.15-1~deb12u1"), ("bash", "9")))
+    (advisories,), records = told(tmp_path, [feed_file(tmp_path, content, "oval")])
+    assert [(flaw.id, flaw.repairable) for flaw in advisories.unrepaired or ()] == [("CVE-2026-0001", True)]
+    assert (advisories.feeds, advisories.feed_at) == (["oval:oval.data"], datetime(2026, 11, 19, tzinfo=UTC))
+    (kept,) = (record for record in records if isinstance(record, Capture) and record.name.startswith("feed"))
+    assert json.loads(kept.content) == {
+        "feed": "oval:oval.data",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "as_of": "2026-11-19T00:00:00Z",
+        "releases": ["debian:12"],
+        "undecided_tests": {},
+    }
+
+
 @pytest.mark.parametrize(
-    "wrong",
+    ("content", "why", "said"),
     [
-        "feeds",
-        [{"kind": "osv"}],
-        [{"kind": "nvd", "file": "x"}],
-        [{"kind": "debian-tracker", "file": "x"}],
-        [{"kind": "osv", "file": "x", "fetched": "yesterday"}],
-        [{"kind": "osv", "file": "x", "fetched": "2026-11-19T00:00:00"}],
+        (debian(("openssl", "9"), count=5), GapWhy.UNSUPPORTED, "no whole feed speaks of debian:12"),
+        (debian(("openssl", "9")).replace(b"Linux 12", b"Linux 11"), GapWhy.UNSUPPORTED, "no whole feed speaks"),
+        (bz2.compress(debian(("openssl", "9")))[:-9], GapWhy.MALFORMED, "oval.data is cut off"),
+        (debian(("openssl", "9"))[:-9], GapWhy.MALFORMED, "oval.data: not whole XML"),
     ],
 )
-def test_feeds_that_are_not_named_in_order_are_told(tmp_path: Path, wrong: Any) -> None:
+def test_definitions_of_oval_that_cannot_tell_leave_a_gap_and_no_fact(
+    tmp_path: Path, content: bytes, why: GapWhy, said: str
+) -> None:
+    found, records = told(tmp_path, [feed_file(tmp_path, content, "oval")])
+    (gap,) = gaps(records, "Advisories")
+    assert (found, gap.why) == ([], why)
+    assert said in gap.detail
+
+
+def test_old_definitions_of_oval_prove_nothing_of_today(tmp_path: Path) -> None:
+    old = debian(("openssl", "1"), stamp="2026-08-19T00:00:00")
+    (advisories,), _ = told(tmp_path, [feed_file(tmp_path, old, "oval")])
+    assert advisories.observed_at == advisories.feed_at == datetime(2026, 8, 19, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("feeds", "options.advisories is no list; expected a list of { kind"),
+        (["osv"], "entry 1 of options.advisories is no table"),
+        ([{"kind": "osv"}], "entry 1 of options.advisories: file must be the path of a file that you fetched"),
+        ([{"kind": "osv", "file": ""}], "file must be the path"),
+        ([{"file": "x"}], "lacks kind; expected one of osv, debian-tracker, oval"),
+        ([{"kind": "osv", "file": "x"}, {"kind": "nvd", "file": "x"}],
+         "entry 2 of options.advisories: kind 'nvd' is not known; expected one of osv, debian-tracker, oval"),
+        ([{"kind": "osv", "file": "x", "path": "y"}], "there is no key 'path'; expected kind, file and fetched"),
+        ([{"kind": "debian-tracker", "file": "x"}], "lacks fetched: the tracker's file bears no date; say when"),
+        ([{"kind": "osv", "file": "x", "fetched": "yesterday"}],
+         "fetched is 'yesterday'; expected a time with its zone, such as 2026-11-20T01:00:00Z"),
+        ([{"kind": "osv", "file": "x", "fetched": "2026-11-19T00:00:00"}], "expected a time with its zone"),
+    ],
+)  # fmt: skip
+def test_feeds_that_are_not_named_in_order_are_told(tmp_path: Path, wrong: Any, said: str) -> None:
     store = Written(tmp_path)
     store.add(laptop())
     records = read(COLLECTOR, fleet_target(store.close(), advisories=wrong))
     assert {gap.why for gap in gaps(records)} == {GapWhy.MALFORMED}
-    assert all("options.advisories" in gap.detail for gap in gaps(records))
+    assert all(said in gap.detail for gap in gaps(records))
