@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 import zlib
 from typing import Any
 
+from agent import iptables, nftables
 from agent.confinement import refuse_foreign_namespaces
 from agent.host import Host
 from agent.section import UNSUPPORTED, Denied, Missing, NotSupported, Probe, Seen, by_system
@@ -16,6 +16,10 @@ _NFT = ("/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft")
 _LEGACY = {
     "ip": ("/usr/sbin/iptables-legacy", "/usr/sbin/iptables", "/sbin/iptables"),
     "ip6": ("/usr/sbin/ip6tables-legacy", "/usr/sbin/ip6tables", "/sbin/ip6tables"),
+}
+_TRANSLATING = {
+    "ip": ("/usr/sbin/iptables-nft", "/usr/sbin/iptables", "/sbin/iptables"),
+    "ip6": ("/usr/sbin/ip6tables-nft", "/usr/sbin/ip6tables", "/sbin/ip6tables"),
 }
 _PROFILES = ("DomainProfile", "StandardProfile", "PublicProfile")
 _LOCAL = r"SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy"
@@ -34,15 +38,25 @@ def _linux(host: Host) -> Seen:
     refuse_foreign_namespaces(host, "the packet filter", ("net",))
     families = ("ip", "ip6") if host.exists("/proc/net/if_inet6") else ("ip",)
     tables = _nftables(host)
-    denies = {family: _nft_denies(tables, family) for family in families}
-    active = any(_inputs(tables, family) for family in families)
+    active = any(nftables.inputs(tables, family) for family in families)
     product = "nftables" if active else "none"
+    denies = []
     for family in families:
-        listed = _legacy(host, family)
-        if listed is not None:
+        found, own = [], tables
+        if (rest := nftables.translated(tables, family)) is not None:
+            found, own = [iptables.denies(_translated(host, family))], rest
+        if nftables.inputs(own, family):
+            found.append(nftables.denies(own, family))
+        listing = _legacy(host, family)
+        if listing:
             active, product = True, "iptables" if product == "none" else product
-            denies[family] = denies[family] or listed
-    return Seen({"enabled": active, "inbound": "deny" if all(denies.values()) else "allow", "product": product})
+            found.append(iptables.denies(listing))
+        # What one of them refuses does not come in.
+        denies.append(True if True in found else None if None in found else False)
+    if False in denies or None not in denies:
+        return Seen({"enabled": active, "inbound": "allow" if False in denies else "deny", "product": product})
+    why = Missing(UNSUPPORTED, "rules let in traffic by conditions that are not understood here")
+    return Seen({"enabled": active, "inbound": None, "product": product}, {"inbound": why})
 
 
 def _nftables(host: Host) -> list[dict[str, Any]]:
@@ -76,81 +90,30 @@ def _without_nftables(host: Host) -> bool:
     return b"/nf_tables.ko" not in built_in and not any(line.startswith(b"nf_tables ") for line in loaded)
 
 
-def _inputs(entries: list[dict[str, Any]], family: str) -> list[dict[str, Any]]:
-    chains = [entry["chain"] for entry in entries if "chain" in entry]
-    return [
-        chain
-        for chain in chains
-        if chain.get("hook") == "input" and chain.get("type") == "filter" and chain.get("family") in {family, "inet"}
-    ]
+def _translated(host: Host, family: str) -> str:
+    return _listing(host, _TRANSLATING[family], f"nft does not tell what iptables asks for in {family} filter")
 
 
-def _nft_denies(entries: list[dict[str, Any]], family: str) -> bool:
-    for chain in _inputs(entries, family):
-        rules: dict[str, list[tuple[str, str]]] = {}
-        for entry in entries:
-            rule = entry.get("rule")
-            if rule and (rule["family"], rule["table"]) == (chain["family"], chain["table"]):
-                rules.setdefault(rule["chain"], []).extend(_unconditional(rule.get("expr", [])))
-        if (_end(rules, chain["name"]) or chain.get("policy")) in {"drop", "reject"}:
-            return True
-    return False
-
-
-def _unconditional(words: list[Any]) -> list[tuple[str, str]]:
-    """The verdict of a rule that matches everything, and where it leads; nothing for a rule with conditions."""
-    acting = [word for word in words if isinstance(word, dict) and not {"counter", "log", "comment"} & word.keys()]
-    if len(acting) != 1:
-        return []
-    ((verdict, more),) = acting[0].items()
-    return [(verdict, more["target"] if isinstance(more, dict) and "target" in more else "")]
-
-
-def _end(rules: dict[str, list[tuple[str, str]]], chain: str, depth: int = 0) -> str:
-    """How traffic that meets no condition ends in a chain: accept, drop, reject; empty where it is left open."""
-    if depth > 16:
-        return ""
-    for verdict, target in rules.get(chain, []):
-        if verdict in {"accept", "drop", "reject"}:
-            return verdict
-        if verdict in {"jump", "goto"}:
-            end = _end(rules, target, depth + 1)
-            if end or verdict == "goto":
-                return end
-        if verdict == "return":
-            return ""
-    return ""
-
-
-def _legacy(host: Host, family: str) -> bool | None:
-    """Whether iptables denies by default; None where the kernel lists no filter table of this family."""
+def _legacy(host: Host, family: str) -> str:
+    """What iptables lists; empty where the kernel lists no filter table of this family."""
     try:
         names = host.read_file(f"/proc/net/{family}_tables_names").decode("ascii", "replace").split()
     except FileNotFoundError:
-        return None
+        return ""
     if "filter" not in names:
-        return None
-    for path in _LEGACY[family]:
+        return ""
+    return _listing(host, _LEGACY[family], f"the kernel holds {family} filter rules")
+
+
+def _listing(host: Host, paths: tuple[str, ...], why: str) -> str:
+    for path in paths:
         try:
             ran = host.run([path, "-S"])
         except FileNotFoundError:
             continue
         if ran.status == 0:
-            return _listed_denies(ran.output)
-    raise NotSupported(f"the kernel holds {family} filter rules, and no iptables is installed to list them")
-
-
-def _listed_denies(listing: str) -> bool:
-    """Whether ``iptables -S`` shows that traffic meeting no condition in INPUT ends in a refusal."""
-    rules: dict[str, list[tuple[str, str]]] = {}
-    for match in re.finditer(r"^-A (\S+) -([jg]) (\S+)(?: --reject-with \S+)?$", listing, re.MULTILINE):
-        chain, how, target = match.groups()
-        verdict = (
-            target.lower() if target in {"ACCEPT", "DROP", "REJECT", "RETURN"} else {"j": "jump", "g": "goto"}[how]
-        )
-        rules.setdefault(chain, []).append((verdict, target))
-    policy = "drop" if re.search(r"^-P INPUT DROP$", listing, re.MULTILINE) else "accept"
-    return (_end(rules, "INPUT") or policy) in {"drop", "reject"}
+            return ran.output
+    raise NotSupported(f"{why}, and no iptables is installed to list them")
 
 
 def _windows(host: Host) -> Seen:
@@ -192,8 +155,7 @@ PROBE = Probe(
     schema_version=1,
     reads=(
         "/usr/sbin/nft -j list ruleset",
-        "/usr/sbin/iptables -S",
-        "/usr/sbin/ip6tables -S",
+        *(f"{path} -S" for paths in (*_LEGACY.values(), *_TRANSLATING.values()) for path in paths[:2]),
         "/proc/net/ip_tables_names",
         "/proc/net/ip6_tables_names",
         "/proc/config.gz",
