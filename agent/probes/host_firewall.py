@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from typing import Any
 
@@ -24,6 +25,13 @@ _TRANSLATING = {
 _PROFILES = ("DomainProfile", "StandardProfile", "PublicProfile")
 _LOCAL = r"SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy"
 _POLICY = r"SOFTWARE\Policies\Microsoft\WindowsFirewall"
+_SERVICE = "mpssvc"
+"""Without which the settings stand there and nothing is filtered."""
+_REG = r"C:\Windows\System32\reg.exe"
+_NARROW = frozenset({"App", "Svc", "RA4", "RA6", "RMAuth", "RUAuth", "PFN", "ICMP4", "ICMP6", "LUOwn", "AppPkgId"})
+"""Parts of a rule by which it names programs, senders or what is neither TCP nor UDP."""
+_CARRYING = ("6", "17", "256")
+"""TCP, UDP, any."""
 _MAC = "/usr/libexec/ApplicationFirewall/socketfilterfw"
 
 
@@ -117,14 +125,35 @@ def _listing(host: Host, paths: tuple[str, ...], why: str) -> str:
 
 
 def _windows(host: Host) -> Seen:
+    service = host.services().get(_SERVICE)
+    if service is None:
+        raise NotSupported("Windows does not list the service of its firewall")
     states = []
     for profile in _PROFILES:
         enabled = _setting(host, profile, "EnableFirewall")
         # Without a setting, Windows blocks inbound connections that no rule allows.
         inbound = _setting(host, profile, "DefaultInboundAction")
-        states.append((enabled == 1, inbound != 0))
+        states.append((service and enabled == 1, inbound != 0))
     enabled, deny = all(on for on, _ in states), all(on and blocks for on, blocks in states)
+    if deny:
+        rules = host.run((_REG, "query", rf"HKLM\{_LOCAL}\FirewallRules"))
+        if rules.status != 0:
+            why = {"inbound": Missing(UNSUPPORTED, "reg.exe does not tell the rules of the firewall")}
+            return Seen({"enabled": enabled, "inbound": None, "product": "windows"}, why)
+        by_policy = host.run((_REG, "query", rf"HKLM\{_POLICY}\FirewallRules"))
+        deny = not any(map(_lets_all_in, (rules.output + by_policy.output).splitlines()))
     return Seen({"enabled": enabled, "inbound": "deny" if deny else "allow", "product": "windows"})
+
+
+def _lets_all_in(line: str) -> bool:
+    """Whether a rule, in the form of [MS-GPFAS] 2.2.2, allows what comes in, whoever sends it, to whatever program."""
+    pairs = [part.partition("=")[::2] for part in line.partition("REG_SZ")[2].split("|")]
+    told = dict(pairs)
+    allows = (told.get("Action"), told.get("Active"), told.get("Dir")) == ("Allow", "TRUE", "In")
+    ports = [value for name, value in pairs if name.startswith("LPort")]
+    wide = any(re.fullmatch(r"[01]-65535", value) for value in ports)
+    narrow = _NARROW & told.keys() or (ports and not wide) or told.get("Protocol", "6") not in _CARRYING
+    return allows and not narrow
 
 
 def _setting(host: Host, profile: str, name: str) -> int | None:
@@ -160,6 +189,7 @@ PROBE = Probe(
         "/proc/net/ip6_tables_names",
         "/proc/config.gz",
         "/proc/modules",
+        f"whether the service {_SERVICE} runs",
         rf"HKLM\{_POLICY}",
         rf"HKLM\{_LOCAL}",
         f"{_MAC} --getglobalstate",

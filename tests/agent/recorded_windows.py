@@ -16,6 +16,7 @@ OWN = rf"HKU\{PERSON}\Control Panel\Desktop"
 POLICY = rf"HKU\{PERSON}\Software\Policies\Microsoft\Windows\Control Panel\Desktop"
 ENROLMENT = r"SOFTWARE\Microsoft\Enrollments\6F9619FF-8B86-D011-B42D-00C04FC964FF"
 UNINSTALL = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall"
+WALL = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules"
 INACTIVITY = (r"SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System", "InactivityTimeoutSecs")
 _UPDATE = r"SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update"
 _SERVICING = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing"
@@ -66,6 +67,12 @@ def saver(key: str, active: int, secure: int, seconds: int) -> Ran:
     return Ran(0, f"\n{name}\n" + "".join(f"    {key}    REG_SZ    {value}\n" for key, value in rows) + "\n", "")
 
 
+def wall(*rules: str) -> Ran:
+    """What ``reg query`` prints of rules of the firewall, in the form of [MS-GPFAS] 2.2.2."""
+    rows = (f"    {{{number:032X}}}    REG_SZ    v2.31|{rule}|" for number, rule in enumerate(rules))
+    return Ran(0, f"\n{WALL}\n" + "\n".join(rows) + "\n", "")
+
+
 VALUES: dict[tuple[str, str], Any] = {
     (ENROLMENT, "EnrollmentState"): 1,
     (ENROLMENT, "ProviderID"): "MS DM Server",
@@ -94,6 +101,15 @@ COMMANDS: dict[tuple[str, ...], Ran | Exception] = {
         {"IsEnabled_InitialValue": True, "IsActivated_InitialValue": True, "SpecVersion": "2.0, 0, 1.59"}
     ),
     patching.HOTFIXES: objects({"HotFixID": "KB5046633", "On": "2026-11-12"}, {"HotFixID": "KB5045935", "On": ""}),
+    (REG, "query", WALL): wall(
+        "Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=3389|App=System|Name=Remote Desktop",
+        "Action=Allow|Active=TRUE|Dir=In|Protocol=17|LPort=5353|Svc=dnscache|Name=mDNS",
+        "Action=Allow|Active=TRUE|Dir=In|Protocol=1|ICMP4=8:*|Name=Echo",
+        "Action=Allow|Active=FALSE|Dir=In|Name=Everything",
+        "Action=Allow|Active=TRUE|Dir=Out|Name=Everything",
+        "Action=Block|Active=TRUE|Dir=In|Name=Everything",
+    ),
+    (REG, "query", r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\FirewallRules"): Ran(1, "", "ERROR: not found"),
     DSREGCMD: device_state("YES", "YES", "BANK"),
     NET: Ran(0, ACCOUNTS, ""),
     (REG, "query", "HKU"): Ran(0, HIVES, ""),

@@ -18,6 +18,7 @@ from tests.agent.recorded import (
     chain,
     ruleset,
 )
+from tests.agent.recorded_windows import REG, WALL, wall
 
 
 def rule(*words: dict[str, Any], chain_name: str = "input", family: str = "inet") -> dict[str, Any]:
@@ -321,6 +322,30 @@ def test_group_policy_overrides_the_local_setting_of_windows() -> None:
     assert inbound(WINDOWS.changed(values=policy)) == (False, "allow", "windows")
     policy = {(r"SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile", "DefaultInboundAction"): 0}
     assert inbound(WINDOWS.changed(values=policy)) == (True, "allow", "windows")
+
+
+@pytest.mark.parametrize(
+    ("rule_text", "expected"),
+    [
+        ("Action=Allow|Active=TRUE|Dir=In|Name=Everything", "allow"),
+        ("Action=Allow|Active=TRUE|Dir=In|Profile=Public|Protocol=6|Name=All of TCP", "allow"),
+        ("Action=Allow|Active=TRUE|Dir=In|Protocol=17|LPort=0-65535|Name=All of UDP", "allow"),
+        ("Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort2_10=5000-5010|Name=Some ports", "deny"),
+        ("Action=Allow|Active=TRUE|Dir=In|RA4=10.1.0.0/255.255.0.0|Name=Our own", "deny"),
+        ("Action=Allow|Active=TRUE|Dir=In|App=C:\\x.exe|Name=One program", "deny"),
+    ],
+)
+def test_a_rule_of_windows_that_lets_all_in_is_no_denial(rule_text: str, expected: str) -> None:
+    listed = WINDOWS.changed(commands={(REG, "query", WALL): wall(rule_text)})
+    assert inbound(listed) == (True, expected, "windows")
+
+
+def test_settings_of_windows_filter_nothing_while_their_service_is_stopped() -> None:
+    assert inbound(WINDOWS.changed(service_states={"mpssvc": False})) == (False, "allow", "windows")
+    assert observe(host_firewall.PROBE, WINDOWS.changed(service_states={"mpssvc": None})).status == "unsupported"
+    unlisted = WINDOWS.changed(commands={(REG, "query", WALL): Ran(1, "", "ERROR: Access is denied.")})
+    section = observe(host_firewall.PROBE, unlisted)
+    assert (section.values["inbound"], section.missing["inbound"].status) == (None, "unsupported")
 
 
 def test_macos_admits_signed_programs_so_inbound_is_not_told() -> None:
