@@ -36,6 +36,42 @@ def bridge(**changes: str) -> Ran:
     return Ran(0, json.dumps({"SPiBridgeDataType": [entry | changes]}), "")
 
 
+DISKUTIL_APFS = ("/usr/sbin/diskutil", "apfs", "list", "-plist")
+DISKUTIL_LIST = ("/usr/sbin/diskutil", "list", "-plist", "internal")
+
+
+def volume(identifier: str, name: str, *roles: str, **changes: bool) -> dict[str, Any]:
+    """One volume as ``diskutil apfs list -plist`` tells it."""
+    told = {"CryptoMigrationOn": False, "Encryption": True, "FileVault": True, "Locked": False}
+    return {"DeviceIdentifier": identifier, "Name": name, "Roles": list(roles)} | told | changes
+
+
+def disks(*others: dict[str, Any], plain: tuple[str, ...] = ()) -> dict[tuple[str, ...], Ran | Exception]:
+    """What diskutil(8) prints of internal disks: the system's own volumes, others, and partitions without APFS."""
+    own = [
+        volume("disk3s1", "Macintosh HD", "System"),
+        volume("disk3s5", "Data", "Data"),
+        volume("disk3s6", "VM", "VM"),
+    ]
+    mounts = {"disk3s1": "/", "disk3s5": "/System/Volumes/Data"} | {
+        one["DeviceIdentifier"]: f"/Volumes/{one['Name']}" for one in others
+    }
+    told = [
+        {"DeviceIdentifier": one["DeviceIdentifier"], "VolumeName": one["Name"]}
+        | ({"MountPoint": mounts[one["DeviceIdentifier"]]} if one["DeviceIdentifier"] in mounts else {})
+        for one in (*own, *others)
+    ]
+    partitions = [{"Content": "Apple_HFS", "MountPoint": mount} for mount in plain]
+    listed = [
+        {"Content": "GUID_partition_scheme", "Partitions": [{"Content": "Apple_APFS"}, *partitions]},
+        {"Content": "EF57347C-0000-11AA-AA11-00306543ECAC", "APFSVolumes": told},
+    ]
+    return {
+        DISKUTIL_APFS: Ran(0, plistlib.dumps({"Containers": [{"Volumes": [*own, *others]}]}).decode(), ""),
+        DISKUTIL_LIST: Ran(0, plistlib.dumps({"AllDisksAndPartitions": listed}).decode(), ""),
+    }
+
+
 def history(*rows: tuple[str, str, datetime]) -> bytes:
     """InstallHistory.plist: the name, the program that installed it, and when, in UTC."""
     keys = ("displayName", "processName", "date")
@@ -48,6 +84,7 @@ def policies(**categories: list[dict[str, Any]]) -> Ran:
 
 
 COMMANDS: dict[tuple[str, ...], Ran | Exception] = {
+    **disks(),
     boot.BRIDGE: bridge(),
     boot.INTEGRITY: Ran(0, "System Integrity Protection status: enabled.\n", ""),
     PWPOLICY: policies(

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from agent.host import Ran
 from agent.probes import disk_encryption, observe
 from tests.agent.recorded import CONTAINER, DEBIAN_LAPTOP, MACOS, WINDOWS
+from tests.agent.recorded_macos import DISKUTIL_APFS, DISKUTIL_LIST, disks, volume
 
 MOUNTS = DEBIAN_LAPTOP.files["/proc/self/mountinfo"]
 
@@ -98,3 +101,65 @@ def test_filevault_under_way_is_not_yet_encryption() -> None:
     text = "FileVault is On.\nEncryption in progress: Percent completed = 12\n"
     under_way = MACOS.changed(commands={("/usr/bin/fdesetup", "status"): Ran(0, text, "")})
     assert volumes(under_way) == {"/": (False, "none")}
+
+
+@pytest.mark.parametrize("word", ["VERITY", "INTEGRITY", "SUBDEV", "UNKNOWN"])
+def test_a_device_that_only_guards_its_content_encrypts_nothing(word: str) -> None:
+    """By libcryptsetup, whose veritysetup and integritysetup name their devices CRYPT-... as well."""
+    guarded = {"/sys/dev/block/253:0/dm/uuid": f"CRYPT-{word}-0f0f-root\n"}
+    assert volumes(DEBIAN_LAPTOP.changed(files=guarded))["/"] == (False, "none")
+    above = guarded | {
+        "/sys/dev/block/253:0/slaves/dm-9": "",
+        "/sys/class/block/dm-9/dev": "253:9\n",
+        "/sys/dev/block/253:9/dm/uuid": "CRYPT-LUKS2-0f0f-x\n",
+    }
+    assert volumes(DEBIAN_LAPTOP.changed(files=above))["/"] == (True, "luks2")
+
+
+def test_a_system_on_a_medium_that_can_be_pulled_out_is_not_left_out() -> None:
+    host = DEBIAN_LAPTOP.changed(
+        files={
+            "/proc/self/mountinfo": f"{MOUNTS}27 22 8:17 / /home rw - ext4 /dev/sdb1 rw\n",
+            "/sys/dev/block/8:17/removable": "1\n",
+        }
+    )
+    assert volumes(host)["/home"] == (False, "none")
+
+
+def test_what_lies_below_a_volume_of_zfs_is_not_known() -> None:
+    host = DEBIAN_LAPTOP.changed(
+        files={
+            "/proc/self/mountinfo": f"{MOUNTS}27 22 230:0 / /srv rw - ext4 /dev/zd0 rw\n",
+            "/sys/dev/block/230:0/size": "1\n",
+        }
+    )
+    assert volumes(host)["/srv"] == (None, None)
+
+
+@pytest.mark.parametrize("output", ["", "[]", "\r\n"])
+def test_windows_without_a_volume_has_not_told_its_volumes(output: str) -> None:
+    host = WINDOWS.changed(commands={disk_encryption._POWERSHELL: Ran(0, output, "")})
+    assert observe(disk_encryption.PROBE, host).status == "unsupported"
+
+
+def test_filevault_does_not_speak_of_other_volumes_of_a_mac() -> None:
+    """By diskutil(8), ``apfs list -plist`` and ``list -plist internal``."""
+    others = disks(
+        volume("disk3s7", "Safe"), volume("disk4s1", "Open", "Data", FileVault=False), plain=("/Volumes/Old",)
+    )
+    assert volumes(MACOS.changed(commands=others)) == {
+        "/": (True, "filevault"),
+        "/Volumes/Safe": (True, "filevault"),
+        "/Volumes/Open": (False, "none"),
+        "/Volumes/Old": (False, "none"),
+    }
+    moving = disks(volume("disk3s7", "Moving", CryptoMigrationOn=True))
+    assert volumes(MACOS.changed(commands=moving))["/Volumes/Moving"] == (False, "none")
+
+
+@pytest.mark.parametrize("answer", [None, Ran(1, "", ""), Ran(0, "", ""), Ran(0, "<?xml version='1.0'?><plist>", "")])
+@pytest.mark.parametrize("command", [DISKUTIL_APFS, DISKUTIL_LIST])
+def test_volumes_of_a_mac_that_are_not_listed_are_not_known(command: tuple[str, ...], answer: Ran | None) -> None:
+    host = MACOS.changed(commands={command: answer})
+    assert volumes(host) == {"/": (True, "filevault"), "other volumes": (None, None)}
+    assert "volumes" in observe(disk_encryption.PROBE, host).missing
