@@ -6,52 +6,29 @@ that dies anywhere begins again with the same bytes under the same number.
 
 from __future__ import annotations
 
-import http.client
-import math
 import os
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
-from agent import __version__, wire
+from agent import __version__, messages, wire
 from agent.connection import Connection, Way
-from agent.enrolment import Enroller, Waiting, due, interval_of, signature, utc
-from agent.errors import AgentError, Misconfigured, Refused, Unreached
+from agent.enrolment import Enroller, Waiting, due, signature, utc
+from agent.errors import TROUBLE, Misconfigured, Refused, Unreached
 from agent.host import Host
-from agent.posture import as_posture, bearings, boot_id, look
-from agent.schedule import backoff, clamped, slowly
-from agent.section import Section, moment
+from agent.posture import bearings, boot_id, look
+from agent.record import Record
+from agent.refusals import Refusals
+from agent.section import moment
 from agent.settings import Settings
 from agent.signing import Keys
-from agent.spool import Posture, Request, Spool
+from agent.spool import Request, Spool
 from agent.state import Attempts, Identity, Standing, StateFolder
+from agent.watch import Look, Watch
 
 MOST_MESSAGES = 16
 """Messages in one cycle; what is left over waits for the next."""
-MOST_REFUSALS = 3
-"""How often a request that the server calls malformed is repeated before it is made anew."""
-ROOM = 8 * 1024
-"""Bytes of a report that are not its sections."""
-
-TROUBLE = (
-    AgentError,
-    OSError,
-    ValueError,
-    LookupError,
-    TypeError,
-    ArithmeticError,
-    AttributeError,
-    RuntimeError,
-    AssertionError,
-    MemoryError,
-    EOFError,
-    http.client.HTTPException,
-    subprocess.SubprocessError,
-)
-"""What may go wrong in a cycle; none of it ends the agent."""
 
 
 def _chance() -> float:
@@ -78,13 +55,19 @@ class Cycle:
         self._settings = settings
         self._outside = outside
         self._enroller = Enroller(state, outside.keys, lambda way: outside.connect(way, self._now))
-        self.attempts = self._read_attempts()
-        self.spool = Spool(state.spool, lambda name: self._count(f"damaged in the spool: {name.split('.')[-1]}"))
-        self._kept: Standing | None = None
-        """What could not be written, while the disk is full."""
-        self._refusals = 0
-        if wire.version_numbers(self.attempts.highest_version) < wire.version_numbers(__version__):
-            self.attempts = replace(self.attempts, highest_version=__version__)
+        self._record = Record(state, outside.now, outside.chance)
+        self._refusals = Refusals(self._record)
+        self._watch = Watch(outside.host, settings.switched_off)
+
+    @property
+    def attempts(self) -> Attempts:
+        """How the last attempts went."""
+        return self._record.attempts
+
+    @property
+    def spool(self) -> Spool:
+        """What waits to be told."""
+        return self._record.spool
 
     def identity(self) -> Identity | None:
         """Who the agent is; None before it is enrolled."""
@@ -92,51 +75,44 @@ class Cycle:
 
     def standing(self) -> Standing:
         """What the server accepted last."""
-        return self._kept or self._state.standing() or Standing()
+        return self._record.standing()
 
     def wait(self) -> float:
-        """Seconds until an attempt is allowed; 0 for now. A moment that a wrong clock set does not hold for long."""
-        if not self.attempts.not_before:
-            return 0.0
-        left = datetime.fromisoformat(self.attempts.not_before).timestamp() - self._outside.now()
-        return left if 0 < left <= 2 * 86_400 else 0.0
+        """Seconds until an attempt is allowed; 0 for now."""
+        return self._record.wait()
 
     def collect(self) -> None:
         """Look at the host and spool what changed. Never raises for what a look or a disk may do."""
         try:
             self._collect()
         except TROUBLE as error:
-            self._count(f"collecting: {type(error).__name__}")
+            self._record.count(f"collecting: {type(error).__name__}")
 
     def tell(self) -> bool:
         """Tell the server what waits; whether it accepted all. Whatever happens stands in ``attempts``."""
-        self.attempts = replace(self.attempts, last_at=moment(utc(self._outside.now())), clock="")
+        self._note(last_at=moment(utc(self._outside.now())), clock="")
         done = self._told()
         if done:
-            self.attempts = replace(self.attempts, last_error="", failures=0, not_before="", copy_suspected=False)
-        self._keep_attempts()
+            self._record.succeeded()
+        self._record.keep_attempts()
         return done
+
+    def _note(self, **attempts: Any) -> None:
+        self._record.attempts = replace(self._record.attempts, **attempts)
 
     # Looking
 
     def _collect(self) -> None:
-        self.spool.settle()
-        if self._kept is not None:
-            self._keep_standing(self._kept)
+        self._record.settle()
         if self._state.identity() is None:
             return
-        posture = as_posture(self._sections())
-        if posture.root() != self._newest_root():
-            self.spool.add(posture)
-        self.attempts = replace(self.attempts, degraded=self.spool.degraded)
+        found = self._look()
+        if found.root() != self._newest_root():
+            self.spool.add(found.posture())
+        self._note(degraded=self.spool.degraded)
 
-    def _enrolling(self) -> bool:
-        return self._state.note("enrolment") is not None
-
-    def _sections(self) -> list[Section]:
-        return look(
-            self._outside.host,
-            self._settings.switched_off,
+    def _look(self) -> Look:
+        return self._watch.look(
             degraded=bool(self.spool.degraded),
             downgraded=self.attempts.downgraded(__version__),
             key=self._state.key_told(),
@@ -151,6 +127,22 @@ class Cycle:
         return wire.EMPTY_ROOT if standing.need else standing.root
 
     # Telling
+
+    def _told(self) -> bool:
+        try:
+            self._tell()
+        except Refused as error:
+            if self._enrolling():
+                self._refusals.of_the_enrolment(error)
+            else:
+                self._refusals.of_a_message(error)
+        except Unreached as error:
+            self._record.failed("no answer", str(error), None)
+        except TROUBLE as error:
+            self._record.failed(f"telling: {type(error).__name__}", str(error) or type(error).__name__, None)
+        else:
+            return True
+        return False
 
     def _tell(self) -> None:
         identity = self._state.identity()
@@ -170,12 +162,15 @@ class Cycle:
             finally:
                 self._set_clock(connection)
 
+    def _enrolling(self) -> bool:
+        return self._state.note("enrolment") is not None
+
     def _enrol(self) -> Identity:
-        host = self._outside.host
-        found = self._enroller.enrol(bearings(host, self._settings.switched_off, self._sections()))
+        host, off = self._outside.host, self._settings.switched_off
+        found = self._enroller.enrol(bearings(host, off, look(host, off)))
         if isinstance(found, Waiting):
             raise Refused(202, "a person has to approve this host on the server", found.retry_after)
-        self._kept = None
+        self._record.begin_anew()
         self._collect()
         return found
 
@@ -191,7 +186,7 @@ class Cycle:
             request = self._next(identity, spoken)
             if request is None:
                 break
-            self._send(identity, request, connection)
+            self._send(request, connection)
             spoken += 1
         if self.standing().renew and not early:
             self._renew(identity, connection)
@@ -202,19 +197,20 @@ class Cycle:
         request = self.spool.outstanding()
         if request is not None and request.seq > standing.seq and request.told()["agent"] == identity.agent:
             return self._signed(identity, request)
+        speaker = messages.Speaker(identity.agent, boot_id(self._outside.host), utc(self._outside.now()))
         for name in self.spool.postures():
             posture = self.spool.posture(name)
             if posture is None or (posture.root() == standing.root and not standing.need):
                 self.spool.told(name)
                 continue
-            return self._held(identity, wire.REPORT, self._report(identity, standing, posture))
+            return self._held(identity, wire.REPORT, messages.report(speaker, standing, posture))
         if spoken and not standing.need:
             return None
         if standing.need or standing.root == wire.EMPTY_ROOT:
-            posture = as_posture(self._sections())
+            posture = self._look().posture()
             self.spool.add(posture)
-            return self._held(identity, wire.REPORT, self._report(identity, standing, posture))
-        return self._held(identity, wire.BEAT, self._beat(identity, standing, standing.root))
+            return self._held(identity, wire.REPORT, messages.report(speaker, standing, posture))
+        return self._held(identity, wire.BEAT, messages.beat(speaker, standing, standing.root))
 
     def _held(self, identity: Identity, path: str, message: Mapping[str, Any]) -> Request:
         request = Request(path, int(message["seq"]), wire.encode(message), "")
@@ -230,69 +226,17 @@ class Cycle:
         self.spool.hold(request)
         return request
 
-    def _beat(self, identity: Identity, standing: Standing, root: str) -> dict[str, Any]:
-        return wire.beat(
-            identity.agent,
-            standing.seq + 1,
-            boot_id=boot_id(self._outside.host),
-            nonce=standing.nonce,
-            root=root,
-            prev_root=standing.root,
-            # With its microseconds, by which two copies of one machine differ that speak within one second.
-            ts=utc(self._outside.now()).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-            version=__version__,
-        )
-
-    def _report(self, identity: Identity, standing: Standing, posture: Posture) -> dict[str, Any]:
-        index, root = posture.index(), posture.root()
-        lacking = {name for name, digest in index.items() if standing.index.get(name) != digest}
-        if standing.need:
-            asked = set(index) if wire.WHOLE in standing.need else set(standing.need) & set(index)
-            lacking = asked if standing.need_root == root else lacking | asked
-        sections: list[Mapping[str, Any]] = []
-        size = ROOM
-        for name in sorted(lacking):
-            size += len(wire.encode(posture.sections[name])) + 1
-            if size > wire.MAX_BODY and sections:
-                break  # the server asks for the rest
-            sections.append(posture.sections[name])
-        return wire.report(self._beat(identity, standing, root), index, sections)
-
-    def _send(self, identity: Identity, request: Request, connection: Connection) -> None:
+    def _send(self, request: Request, connection: Connection) -> None:
         answer = connection.post(request.path, request.body, request.signature)
-        if answer.get("seq") != request.seq:
-            raise Unreached(f"the server answered for message {answer.get('seq')!r}, not {request.seq}")
-        self._refusals = 0
-        told, before = request.told(), self.standing()
-        nonce, need = answer.get("nonce"), answer.get("need") or []
-        if not isinstance(nonce, str) or not isinstance(need, list):
-            raise Unreached("the server's answer lacks nonce or need")
-        need = [name for name in need if isinstance(name, str)][:64]
-        standing = replace(
-            before,
-            seq=request.seq,
-            nonce=nonce[:256],
-            need=tuple(need),
-            need_root=told["root"] if need else "",
-            interval=self._interval(answer, before),
-            renew=answer.get("renew") is True,
-            accepted_at=moment(utc(self._outside.now())),
-        )
-        if not need:
-            standing = replace(standing, root=told["root"], index=told.get("index", before.index))
-        self._keep_standing(standing)
+        before = self.standing()
+        after = messages.accepted(request, answer, before, self._settings, self._outside.now())
+        self._refusals.none()
+        self._record.keep(after)
         self.spool.answered()
-        if need and wire.WHOLE not in need and not set(need) & set(told.get("index", before.index)):
+        if messages.cannot_be_met(request, before, after):
             raise Unreached("the server asks for sections that this agent does not have")
 
-    def _interval(self, answer: Mapping[str, Any], before: Standing) -> int:
-        settings = self._settings
-        return clamped(interval_of(answer, before.interval), settings.shortest_interval, settings.longest_interval)
-
     # Certificate and clock
-
-    def _expired(self, identity: Identity) -> bool:
-        return utc(self._now()) >= identity.validity()[1]
 
     def _renew(self, identity: Identity, connection: Connection) -> Identity:
         """The agent with its new key; with its present one where the server does not renew or no key can be made, for
@@ -301,11 +245,11 @@ class Cycle:
         try:
             renewed = self._enroller.renew(identity, self.standing(), now, connection, place)
         except (Refused, Misconfigured) as error:
-            self._count(f"renewal: {error.status if isinstance(error, Refused) else 'no key'}")
-            self.attempts = replace(self.attempts, renewal_error=str(error)[:500])
+            self._record.count(f"renewal: {error.status if isinstance(error, Refused) else 'no key'}")
+            self._note(renewal_error=str(error)[:500])
             return identity
-        self._keep_standing(replace(self.standing(), renew=False))
-        self.attempts = replace(self.attempts, renewal_error="")
+        self._record.keep(replace(self.standing(), renew=False))
+        self._note(renewal_error="")
         return renewed
 
     def _now(self) -> float:
@@ -318,91 +262,7 @@ class Cycle:
         offset = round(connection.server_time - self._outside.now())
         if abs(offset) > 60:
             ahead = f"{abs(offset)} s {'behind' if offset > 0 else 'ahead of'} the server's"
-            self.attempts = replace(self.attempts, clock=f"this host's clock is {ahead}")
+            self._note(clock=f"this host's clock is {ahead}")
         standing = self.standing()
         if abs(offset - standing.offset) > 2:
-            self._keep_standing(replace(standing, offset=offset))
-
-    # What went wrong
-
-    def _told(self) -> bool:
-        try:
-            self._tell()
-        except Refused as error:
-            self._refused(error)
-        except Unreached as error:
-            self._failed("no answer", str(error), None)
-        except TROUBLE as error:
-            self._failed(f"telling: {type(error).__name__}", str(error) or type(error).__name__, None)
-        else:
-            return True
-        return False
-
-    def _refused(self, error: Refused) -> None:
-        status = error.status
-        if self._enrolling():
-            slow = 400 <= status < 500 and status != 429
-            self._failed(f"enrolment: {status}", str(error), error.retry_after, slow=slow)
-        elif status == 409:
-            # Not accepted, so it need not be repeated: when the operator lets this agent go on, a newer one may count.
-            self.spool.answered()
-            self._failed("409", f"the server suspects a copy of this agent: {error}", None, slow=True, copy=True)
-        elif error.word == "certificate_expired":
-            self._keep_standing(replace(self.standing(), renew=True))
-            self._failed("401", str(error), error.retry_after)
-        elif status in {400, 413, 422}:
-            self._refusals += 1
-            if self._refusals >= MOST_REFUSALS:
-                self._refusals = 0
-                self.spool.answered()
-            self._failed(str(status), str(error), error.retry_after, slow=True)
-        else:
-            self._failed(str(status), str(error), error.retry_after, slow=status < 500 and status != 429)
-
-    def _failed(self, kind: str, why: str, asked: int | None, *, slow: bool = False, copy: bool = False) -> None:
-        self._count(kind)
-        failures = self.attempts.failures + 1
-        chance = self._outside.chance
-        wait = slowly(chance) if slow and asked is None else backoff(failures, asked, chance)
-        self.attempts = replace(
-            self.attempts,
-            last_error=why[:1000],
-            failures=failures,
-            not_before=moment(utc(math.ceil(self._outside.now() + wait))),
-            copy_suspected=copy,
-        )
-
-    def _count(self, kind: str) -> None:
-        errors = dict(self.attempts.errors)
-        kind = kind if kind in errors or len(errors) < 40 else "others"
-        errors[kind] = errors.get(kind, 0) + 1
-        self.attempts = replace(self.attempts, errors=errors)
-
-    def _keep_standing(self, standing: Standing) -> None:
-        try:
-            try:
-                self._state.keep(standing)
-            except OSError:
-                self.spool.make_room()
-                self._state.keep(standing)
-        except OSError as error:
-            self._kept = standing
-            self.spool.degraded = f"what the server accepted lies in memory: {error.strerror or error}"
-        else:
-            self._kept = None
-
-    def _keep_attempts(self) -> None:
-        self.attempts = replace(self.attempts, degraded=self.spool.degraded)
-        try:
-            self._state.keep(self.attempts)
-        except OSError as error:
-            self.attempts = replace(self.attempts, degraded=f"status cannot be written: {error.strerror or error}")
-
-    def _read_attempts(self) -> Attempts:
-        try:
-            found = self._state.attempts() or Attempts()
-            if found.not_before:
-                datetime.fromisoformat(found.not_before)
-        except ValueError:
-            return Attempts(errors={"attempts.json was damaged": 1})
-        return found
+            self._record.keep(replace(standing, offset=offset))

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from agent.cycle import TROUBLE, Cycle
+from agent.cycle import Cycle
+from agent.errors import TROUBLE
 from agent.schedule import until_slot
 
 SHORTEST_PAUSE = 1.0

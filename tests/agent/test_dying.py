@@ -131,13 +131,13 @@ class Renamed:
     """A recorded host by another name."""
 
     def __init__(self, name: str) -> None:
-        self._name = name
+        self.name = name
 
     def __getattr__(self, name: str) -> Any:
         return getattr(DEBIAN_LAPTOP, name)
 
     def host_name(self) -> str:
-        return self._name
+        return self.name
 
 
 @pytest.fixture
@@ -268,13 +268,12 @@ def full(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_on_a_full_disk_it_goes_on_in_memory_says_so_and_recovers(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    machine.host = Renamed("first")
     agent = machine.start()
     agent.collect()
     agent.tell()
     with full(monkeypatch):
-        for name in ("a", "b", "c"):
-            machine.host = Renamed(name)
-            agent._outside = Outside(machine.host, Key(), agent._outside.connect)
+        for machine.host.name in ("a", "b", "c"):
             agent.collect()
             assert agent.tell()
         assert "No space left" in agent.attempts.degraded
@@ -361,14 +360,14 @@ def test_on_a_file_system_that_is_really_full_what_was_told_stays_told(tmp_path:
     try:
         with pytest.MonkeyPatch.context() as patch:
             machine = Machine(place / "state", patch)
+            machine.host = Renamed("first")
             agent = machine.start()
             agent.collect()
             assert agent.tell()
             with (place / "filler").open("wb", buffering=0) as stream, suppress(OSError):
                 while True:
                     stream.write(b"x" * 4096)
-            for name in ("a", "b"):
-                agent._outside = Outside(Renamed(name), Key(), agent._outside.connect)
+            for machine.host.name in ("a", "b"):
                 agent.collect()
                 assert agent.tell()
             (place / "filler").unlink()
