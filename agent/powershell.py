@@ -12,8 +12,12 @@ PROGRAM = r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe"
 
 
 def question(script: str) -> tuple[str, ...]:
-    """The command that runs ``script``, a fixed text of the agent, and prints what it yields as JSON."""
-    return (PROGRAM, "-NoProfile", "-NonInteractive", "-Command", f"{script} | ConvertTo-Json -Compress")
+    """The command that runs ``script``, a fixed text of the agent, and prints what it yields as JSON.
+
+    An error ends it with a status that is not 0: PowerShell would else go on and print what is left, or nothing.
+    """
+    script = f"$ErrorActionPreference='Stop';{script} | ConvertTo-Json -Compress"
+    return (PROGRAM, "-NoProfile", "-NonInteractive", "-Command", script)
 
 
 def answers(host: Host, command: tuple[str, ...], what: str) -> list[dict[str, Any]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import zlib
+
 from agent.host import Host
 from agent.probes import (
     administrators,
@@ -44,6 +47,21 @@ PROBES: tuple[Probe, ...] = (
     software.PROBE,
 )
 
+TROUBLE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    EOFError,
+    MemoryError,
+    AssertionError,
+    csv.Error,
+    zlib.error,
+)
+"""What a look may stumble over in what a host answers."""
 RUN_ON = frozenset({"linux"})
 """Systems on which the branches of the probes were really run; those for others follow the makers' documents alone."""
 
@@ -58,7 +76,7 @@ def observe(probe: Probe, host: Host) -> Section:
         status, detail = reason.status, str(reason)
     except PermissionError as error:
         status, detail = DENIED, f"{error.filename or ''} {error.strerror or error}".strip()
-    except (OSError, ValueError, LookupError, TypeError, ArithmeticError, AttributeError, RuntimeError) as error:
+    except TROUBLE as error:
         status, detail = ERROR, f"{type(error).__name__}: {error}"
     else:
         values, missing = dict(seen.values), dict(seen.missing)

@@ -5,13 +5,13 @@ The Windows and macOS branches were never run on Windows or macOS; they follow t
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 from agent import plist
 from agent.confinement import refuse_foreign_namespaces
 from agent.host import Host
+from agent.powershell import answers, question
 from agent.section import UNSUPPORTED, CannotLook, Denied, Missing, NotSupported, Probe, Seen, by_system
 
 _BOOT = frozenset({"/boot", "/boot/efi", "/efi"})
@@ -28,13 +28,7 @@ _PLUGGED_IN = ("/media/", "/run/media/", "/mnt/")
 """Where removable media are mounted; one that is mounted elsewhere is part of the system."""
 _ZVOL = "230:"
 """Major number that zfs gives its volumes, below which nothing is shown."""
-_POWERSHELL = (
-    r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe",
-    "-NoProfile",
-    "-NonInteractive",
-    "-Command",
-    "Get-BitLockerVolume | Select-Object MountPoint,VolumeStatus,ProtectionStatus | ConvertTo-Json -Compress",
-)
+BITLOCKER = question("Get-BitLockerVolume | Select-Object MountPoint,VolumeStatus,ProtectionStatus")
 _FILEVAULT = ("/usr/bin/fdesetup", "status")
 _APFS = ("/usr/sbin/diskutil", "apfs", "list", "-plist")
 _DISKS = ("/usr/sbin/diskutil", "list", "-plist", "internal")
@@ -160,12 +154,8 @@ def _btrfs(host: Host, source: str) -> tuple[str | None, bool | None]:
 def _windows(host: Host) -> Seen:
     if not host.privileged():
         raise Denied("only an administrator may read the state of BitLocker")
-    ran = host.run(_POWERSHELL)
-    if ran.status != 0:
-        raise NotSupported("Get-BitLockerVolume did not answer")
-    parsed = json.loads(ran.output) if ran.output.strip() else []
     volumes = []
-    for volume in parsed if isinstance(parsed, list) else [parsed]:
+    for volume in answers(host, BITLOCKER, "its volumes"):
         encrypted = volume["VolumeStatus"] == _FULLY_ENCRYPTED and volume["ProtectionStatus"] == _PROTECTED
         method = "bitlocker" if encrypted else "none"
         volumes.append({"mount": str(volume["MountPoint"]), "encrypted": encrypted, "method": method})
@@ -232,7 +222,7 @@ PROBE = Probe(
         "/sys/dev/block",
         "/sys/class/block",
         "/sys/fs/btrfs",
-        " ".join(_POWERSHELL),
+        " ".join(BITLOCKER),
         *(" ".join(command) for command in (_FILEVAULT, _APFS, _DISKS)),
     ),
     look=look,

@@ -7,6 +7,7 @@ import io
 import re
 from datetime import UTC, datetime
 
+from agent import plist
 from agent.host import Host
 from agent.section import UNSUPPORTED, Missing, NotSupported, Probe, Seen, by_system, moment
 
@@ -87,13 +88,7 @@ def _windows(host: Host) -> Seen:
 
 
 def _macos(host: Host) -> Seen:
-    import plistlib
-
-    content = host.read_file("/System/Library/CoreServices/SystemVersion.plist")
-    try:
-        keys = plistlib.loads(content)
-    except plistlib.InvalidFileException as error:
-        raise ValueError("SystemVersion.plist cannot be read") from error
+    keys = plist.read(host, "/System/Library/CoreServices/SystemVersion.plist")
     values = {
         "family": "macos",
         "name": str(keys["ProductName"]),

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from agent import pam
+from agent import pam, plist
 from agent.confinement import refuse_foreign_namespaces
 from agent.host import Host
 from agent.section import DENIED, UNSUPPORTED, Missing, NotSupported, Probe, Seen, by_system
@@ -184,18 +184,13 @@ def _windows(host: Host) -> Seen:
 
 
 def _macos(host: Host) -> Seen:
-    import plistlib
-
     ran = host.run(_PWPOLICY)
     start = ran.output.find("<?xml")
     if ran.status != 0:
         raise NotSupported("pwpolicy did not answer")
     rules: list[dict[str, Any]] = []
     if start >= 0:
-        try:
-            whole = plistlib.loads(ran.output[start:].encode())
-        except plistlib.InvalidFileException as error:
-            raise ValueError("what pwpolicy printed cannot be read") from error
+        whole = plist.keys(ran.output[start:].encode(), "what pwpolicy printed")
         rules = [rule for category in whole.values() for rule in category]
     parameters: dict[str, int] = {}
     contents = [str(rule.get("policyContent", "")) for rule in rules]

@@ -6,8 +6,8 @@ The Windows and macOS branches were never run on Windows or macOS; they follow t
 from __future__ import annotations
 
 import re
-from typing import Any
 
+from agent import plist
 from agent.confinement import refuse_foreign_namespaces
 from agent.host import Host
 from agent.section import UNSUPPORTED, Denied, Missing, Probe, Seen, by_system
@@ -209,15 +209,11 @@ def _windows(host: Host) -> Seen:
 
 
 def _macos(host: Host) -> Seen:
-    import plistlib
-
     means: list[str] = []
     try:
-        settings: Any = plistlib.loads(host.read_file(_MANAGED))
+        settings = plist.read(host, _MANAGED)
     except FileNotFoundError:
         detail = "no profile speaks of it, and declarations of device management cannot be read on the host"
-    except plistlib.InvalidFileException as error:
-        raise ValueError(f"{_MANAGED} cannot be read") from error
     else:
         detail = "mount-controls, which Apple has deprecated since macOS 11, do not prove that a stick is refused"
         actions = settings.get("mount-controls", {}).get("harddisk-external", [])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from agent import keyfile
+from agent import keyfile, plist
 from agent.confinement import refuse_foreign_namespaces
 from agent.host import Host
 from agent.section import UNSUPPORTED, Denied, Missing, Probe, Seen, by_system
@@ -232,17 +232,13 @@ def _saver_seconds(values: dict[str, str]) -> int:
 
 def _macos(host: Host) -> Seen:
     """What profiles set, which no user can change: the payload com.apple.screensaver."""
-    import plistlib
-
     path = f"{_MANAGED}/com.apple.screensaver.plist"
     users = Missing(UNSUPPORTED, "users' own settings are not read on macOS")
     try:
-        settings: Any = plistlib.loads(host.read_file(path))
+        settings = plist.read(host, path)
     except FileNotFoundError:
         detail = "no profile for the whole machine states it; profiles for single users are not read"
         return _unseen("macos", detail, users)
-    except plistlib.InvalidFileException as error:
-        raise ValueError(f"{path} cannot be read") from error
     asks = settings.get("askForPassword") is True
     idle, delay = settings.get("idleTime"), settings.get("askForPasswordDelay", 0)
     missing = {"users": users}

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from agent import wire
+from agent import plist, wire
 from agent.confinement import container
 from agent.host import Host
 from agent.section import UNSUPPORTED, Missing, NotSupported, Probe, Seen, by_system
@@ -214,14 +214,11 @@ def _maker(identifier: str) -> str:
 
 
 def _plist(host: Host, path: str) -> dict[str, Any]:
-    import plistlib
-
     try:
-        found = plistlib.loads(host.read_file(path))
+        return plist.read(host, path)
     except (OSError, ValueError):
-        # A bundle without a readable Info.plist is still installed; plistlib's own error is a ValueError.
+        # A bundle without a readable Info.plist is still installed.
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 PROBE = Probe(

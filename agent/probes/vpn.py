@@ -11,7 +11,7 @@ from agent import keyfile
 from agent.confinement import refuse_foreign_namespaces
 from agent.host import Host
 from agent.powershell import answers, question
-from agent.section import DENIED, UNSUPPORTED, Missing, Probe, Seen, by_system
+from agent.section import DENIED, UNSUPPORTED, Missing, NotSupported, Probe, Seen, by_system
 
 _NET = "/sys/class/net"
 _UP = 1
@@ -137,11 +137,14 @@ def _windows(host: Host) -> Seen:
 def _macos(host: Host) -> Seen:
     """Services of the network settings, and devices utun with an address of IPv4; macOS keeps some without one."""
     found = []
-    for line in host.run(_SERVICES).output.splitlines():
+    listed, interfaces = host.run(_SERVICES), host.run(_INTERFACES)
+    if listed.status != 0 or interfaces.status != 0 or not interfaces.output.strip():
+        raise NotSupported("scutil and ifconfig did not tell the services and interfaces of the network")
+    for line in listed.output.splitlines():
         match = re.match(r"\*\s+\(Connected\)\s+\S+\s+(\w+)", line)
         if match:
             found.append({"ppp": "ppp", "ipsec": "ipsec"}.get(match[1].lower(), "vpn"))
-    blocks = re.split(r"\n(?=\S)", host.run(_INTERFACES).output)
+    blocks = re.split(r"\n(?=\S)", interfaces.output)
     found += ["utun" for block in blocks if block.startswith("utun") and re.search(r"^\s+inet \d", block, re.MULTILINE)]
     missing = {"always_on": Missing(UNSUPPORTED, "connections on demand are set by profiles, which are not read")}
     return Seen({"tunnels": [{"kind": kind} for kind in sorted(found)], "always_on": None}, missing)

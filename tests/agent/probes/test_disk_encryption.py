@@ -91,7 +91,7 @@ def test_bitlocker_counts_only_fully_encrypted_and_protected() -> None:
         {"MountPoint": "C:", "VolumeStatus": 1, "ProtectionStatus": 1},
         {"MountPoint": "D:", "VolumeStatus": 1, "ProtectionStatus": 0},
     ]
-    host = WINDOWS.changed(commands={disk_encryption._POWERSHELL: Ran(0, json.dumps(rows), "")})
+    host = WINDOWS.changed(commands={disk_encryption.BITLOCKER: Ran(0, json.dumps(rows), "")})
     assert volumes(host) == {"C:": (True, "bitlocker"), "D:": (False, "none")}
     assert observe(disk_encryption.PROBE, host.changed(root=False)).status == "denied"
 
@@ -138,7 +138,7 @@ def test_what_lies_below_a_volume_of_zfs_is_not_known() -> None:
 
 @pytest.mark.parametrize("output", ["", "[]", "\r\n"])
 def test_windows_without_a_volume_has_not_told_its_volumes(output: str) -> None:
-    host = WINDOWS.changed(commands={disk_encryption._POWERSHELL: Ran(0, output, "")})
+    host = WINDOWS.changed(commands={disk_encryption.BITLOCKER: Ran(0, output, "")})
     assert observe(disk_encryption.PROBE, host).status == "unsupported"
 
 

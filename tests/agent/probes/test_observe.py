@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import csv
 import json
 from typing import Any
 
 import pytest
 
+from agent.host import Ran
 from agent.probes import PROBES, observe, observe_all
 from agent.section import STATUSES, Denied, NotSupported, Probe, Seen
 from tests.agent.recorded import CONTAINER, DEBIAN_LAPTOP, MACOS, NOT_ROOT, WINDOWS, RecordedHost
@@ -46,6 +48,23 @@ def test_nonsense_in_any_one_file_never_ends_a_probe_in_an_exception(content: by
 
 
 @pytest.mark.parametrize(
+    "content", [b"", b"<?xml version='1.0'?><plist><dict>", b"bplist00", b"<?xml?>" * 3, b"\xff\xfe"]
+)
+def test_nonsense_in_any_one_property_list_never_ends_a_probe_in_an_exception(content: bytes) -> None:
+    for path in MACOS.files:
+        for section in observe_all(MACOS.changed(files={path: content})):
+            assert section.status in STATUSES, (path, section)
+
+
+@pytest.mark.parametrize("answer", [Ran(1, "", ""), Ran(0, "", ""), Ran(0, "<?xml version='1.0'?><plist><dict>", "")])
+@pytest.mark.parametrize("host", [WINDOWS, MACOS], ids=["windows", "macos"])
+def test_nonsense_from_any_one_command_never_ends_a_probe_in_an_exception(host: RecordedHost, answer: Ran) -> None:
+    for command in host.commands:
+        for section in observe_all(host.changed(commands={command: answer})):
+            assert section.status in STATUSES, (command, section)
+
+
+@pytest.mark.parametrize(
     ("error", "status"),
     [
         (Denied("no"), "denied"),
@@ -56,6 +75,8 @@ def test_nonsense_in_any_one_file_never_ends_a_probe_in_an_exception(content: by
         (ValueError("odd"), "error"),
         (KeyError("odd"), "error"),
         (IndexError("odd"), "error"),
+        (csv.Error("odd"), "error"),
+        (EOFError("odd"), "error"),
     ],
 )
 def test_what_stops_a_probe_becomes_its_status(error: Exception, status: str) -> None:

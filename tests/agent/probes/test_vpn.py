@@ -111,3 +111,9 @@ def test_a_mac_shows_services_and_devices_with_an_address() -> None:
         commands={SCUTIL: Ran(0, "", ""), IFCONFIG: Ran(0, "utun0: flags=8051<UP>\n\tinet6 fe80::1\n", "")}
     )
     assert kinds(quiet) == []
+
+
+@pytest.mark.parametrize("command", [SCUTIL, IFCONFIG])
+def test_a_mac_that_does_not_list_its_network_has_not_said_that_there_is_no_tunnel(command: tuple[str, ...]) -> None:
+    for answer in (None, Ran(1, "", "scutil: denied")):
+        assert observe(vpn.PROBE, MACOS.changed(commands={command: answer})).status in {"unsupported", "error"}
