@@ -15,7 +15,7 @@ from typing import Any
 from agent import __version__, messages, wire
 from agent.connection import Connection, Way
 from agent.enrolment import Enroller, Waiting, due, signature, utc
-from agent.errors import TROUBLE, Misconfigured, Refused, Unreached
+from agent.errors import Misconfigured, Refused, Unreached
 from agent.host import Host
 from agent.posture import bearings, boot_id, look
 from agent.record import Record
@@ -25,6 +25,7 @@ from agent.settings import Settings
 from agent.signing import Keys
 from agent.spool import Request, Spool
 from agent.state import Attempts, Identity, Standing, StateFolder
+from agent.trouble import TROUBLE
 from agent.watch import Look, Watch
 
 MOST_MESSAGES = 16

@@ -10,9 +10,6 @@
 
 from __future__ import annotations
 
-import http.client
-import subprocess
-
 
 class AgentError(Exception):
     """Anything of this tree; its text is shown to people."""
@@ -35,21 +32,3 @@ class Refused(AgentError):
         self.status = status
         self.word = word
         self.retry_after = retry_after
-
-
-TROUBLE = (
-    AgentError,
-    OSError,
-    ValueError,
-    LookupError,
-    TypeError,
-    ArithmeticError,
-    AttributeError,
-    RuntimeError,
-    AssertionError,
-    MemoryError,
-    EOFError,
-    http.client.HTTPException,
-    subprocess.SubprocessError,
-)
-"""What may go wrong in a cycle; none of it ends the agent."""

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from types import FrameType
 
 from agent.cycle import Cycle
-from agent.errors import TROUBLE
 from agent.schedule import until_slot
+from agent.trouble import TROUBLE
 
 SHORTEST_PAUSE = 1.0
 

@@ -13,11 +13,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from agent.disk import refuse_others
 from agent.errors import Misconfigured
 from agent.settings import IN_FILE, TPM, Settings
 
 PATIENCE = 60
 """Seconds that one task may take."""
+
+OPENSSL = "/usr/bin/openssl"
+"""Where the distributions have it; it is never looked for elsewhere."""
 
 _START = """import sys
 count = int(sys.argv[1])
@@ -78,7 +82,7 @@ class KeyProcess:
             from agent import tpm_keys
 
             return tpm_keys.sign(path, content, self._tcti)
-        return _ask("sign", str(path), given=content)
+        return _by_openssl(path, content) or _ask("sign", str(path), given=content)
 
     def read(self, path: Path, certificate: str, chain: str) -> Validity:
         """See `Keys`."""
@@ -95,6 +99,22 @@ def verified(path: Path, message: bytes, signature: bytes) -> str:
     """Identifier of the public key in a file (PEM) if the signature is by it; raises Misconfigured where it is not."""
     given = {"message": base64.b64encode(message).decode(), "signature": base64.b64encode(signature).decode()}
     return _ask("verify", str(path), given=json.dumps(given).encode()).decode()
+
+
+def _by_openssl(path: Path, content: bytes) -> bytes:
+    """The signature by the distribution's own program, for a tenth of what a Python with cryptography takes to start;
+    empty where there is none or it does not sign, whose reason the key process then tells."""
+    if sys.platform != "linux" or not os.access(OPENSSL, os.X_OK):
+        return b""
+    argv = [OPENSSL, "dgst", "-sha256", "-passin", "pass:", "-sign", str(path)]
+    try:
+        refuse_others(path, 0o600)
+        done = subprocess.run(argv, input=content, capture_output=True, timeout=PATIENCE, env={"LC_ALL": "C"}, cwd="/")
+    except (OSError, subprocess.TimeoutExpired):
+        return b""
+    # A sequence of two numbers, as ECDSA is written in DER.
+    whole = len(done.stdout) <= 72 and done.stdout[:1] == b"\x30" and done.stdout[1:2] == bytes([len(done.stdout) - 2])
+    return done.stdout if done.returncode == 0 and whole else b""
 
 
 def _ask(*task: str, given: bytes) -> bytes:

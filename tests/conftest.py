@@ -13,6 +13,7 @@ MAY_SKIP = {
     "mounting is not allowed here": "some kernels and containers let nobody mount one",
     "network namespaces need root": "agents of one host each are tried by root; the protocol is tried by everybody",
     "network namespaces are not allowed here": "some kernels and containers give nobody one",
+    "no openssl: it comes with ca-certificates": "the agent then signs as everywhere else, which is tried everywhere",
     "no iproute2: make lab-deps installs it, as root": "as root in CI its absence fails the run",
     "no faketime: make lab-deps installs it, as root": "moved clocks are tried in one process everywhere",
     "no PostgreSQL: make lab-deps installs it, as root": "SQLite, the default, is tried everywhere",
