@@ -11,9 +11,12 @@ from scanner.facts import (
     EndpointProtection,
     Enrolment,
     HostFirewall,
+    LeakPrevention,
     OperatingSystem,
     Patching,
+    RemovableStorage,
     SecureBoot,
+    SessionLock,
 )
 
 
@@ -121,4 +124,27 @@ def protection_signatures_are_fresh(device: Subject, *, days: int) -> Claim:
         holds=device[EndpointProtection].products.any(
             lambda product: product.running & product.clock.within(product.signatures_at, days=days)
         ),
+    )
+
+
+@check(over=Device)
+def idle_sessions_are_locked(device: Subject, *, minutes: int) -> Claim:
+    """A rule that no user can loosen locks the desktop of the laptop or desktop within so many idle minutes."""
+    lock = device[SessionLock]
+    return Claim(
+        applies=~device.external & device.category.is_in(["laptop", "desktop"]) & (lock.desktop != "none"),
+        holds=lock.enforced & (lock.idle_seconds > 0) & (lock.idle_seconds <= minutes * 60),
+        shows={"enforced": lock.enforced, "idle_seconds": lock.idle_seconds},
+    )
+
+
+@check(over=Device)
+def unlisted_storage_is_refused(device: Subject) -> Claim:
+    """The laptop or desktop, or leak prevention on it, lets nobody write to a stick that nobody listed."""
+    storage, prevention = device[RemovableStorage], device[LeakPrevention]
+    prevented = (prevention.mode == "enforce") & prevention.channels.has("removable_storage")
+    return Claim(
+        applies=~device.external & device.category.is_in(["laptop", "desktop"]),
+        holds=storage.mode.is_in(["blocked", "read_only"]) | prevented,
+        shows={"mode": storage.mode, "channels": prevention.channels},
     )

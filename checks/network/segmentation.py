@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scanner.column import Claim, Subject, check
-from scanner.facts import PeerIsolation, Segment, SegmentPolicy
+from scanner.facts import Device, HostFirewall, Listeners, PeerIsolation, Segment, SegmentPolicy
 
 
 @check(over=Segment)
@@ -45,4 +45,18 @@ def peers_are_restricted(segment: Subject) -> Claim:
         applies=True,
         holds=isolation.peers.is_in(["isolated", "restricted"]),
         shows={"peers": isolation.peers, "means": isolation.means},
+    )
+
+
+@check(over=Device)
+def administration_is_closed_to_peers(device: Subject, *, ports: list[int]) -> Claim:
+    """The host denies what nobody listed, and its administration and file sharing are closed to its neighbours."""
+    firewall = device[HostFirewall]
+    narrow = firewall.administration.is_in(["closed", "listed"])
+    quiet = device[Listeners].sockets.all(lambda at: ~at.port.is_in(ports) | (at.reach == "loopback"), empty=True)
+    names = {"enabled": firewall.enabled, "inbound": firewall.inbound, "administration": firewall.administration}
+    return Claim(
+        applies=~device.external & (device.category != "mobile"),
+        holds=firewall.enabled & (firewall.inbound == "deny") & (narrow | quiet),
+        shows=names,
     )

@@ -107,6 +107,10 @@ class HostFirewall(Fact, frozen=True, kw_only=True):
     enabled: Annotated[bool | None, internal("A filter is active for every network profile.")] = None
     inbound: Annotated[Literal["deny", "allow"] | None, internal("What happens to unlisted inbound traffic.")] = None
     product: Annotated[str | None, internal("Which filter: nftables, windows, pf, none.")] = None
+    administration: Annotated[
+        Literal["closed", "listed", "open"] | None,
+        internal("Whom it lets reach administration and file sharing: nobody, listed addresses, or anybody."),
+    ] = None
 
 
 class Protection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

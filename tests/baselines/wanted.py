@@ -68,6 +68,8 @@ WANTED: dict[str, tuple[str, float, int, dict[str, Any]]] = {
     "2-2/disk-encrypted": ("device.compliance.fixed_volumes_are_encrypted", 1.0, 7, {}),
     "2-2/host-firewall": ("device.compliance.host_firewall_denies_inbound", 1.0, 7, {}),
     "2-2/secure-boot": ("device.compliance.secure_boot_is_enabled", 1.0, 7, {}),
+    "2-2/sessions-locked": ("device.compliance.idle_sessions_are_locked", 0.95, 7, {"minutes": 15}),
+    "2-2/storage-refused": ("device.compliance.unlisted_storage_is_refused", 0.95, 7, {}),
     "2-2/signatures-fresh": ("device.compliance.protection_signatures_are_fresh", 1.0, 7, {"days": 7}),
     "2-3/external-baseline-or-relay": (
         "device.external_devices.external_device_meets_baseline_or_uses_relay", 1.0, 7, {},
@@ -86,6 +88,10 @@ WANTED: dict[str, tuple[str, float, int, dict[str, Any]]] = {
     "3-1/no-open-rule": ("network.segmentation.no_rule_admits_everything", 1.0, 30, {}),
     "3-1/rules-used": ("network.segmentation.rules_carry_traffic", 1.0, 30, {"days": 180}),
     "3-1/peers-restricted": ("network.segmentation.peers_are_restricted", 1.0, 30, {}),
+    "3-1/hosts-closed": (
+        "network.segmentation.administration_is_closed_to_peers", 1.0, 7,
+        {"ports": [22, 23, 135, 139, 445, 2049, 3389, 5900, 5985, 5986]},
+    ),
     "3-2/microsegmented": ("network.microsegmentation.boundary_is_enforced", 1.0, 30, {}),
     "3-3/flows-exported": ("network.traffic.flows_are_exported_on_every_interface", 1.0, 30, {}),
     "3-4/path-encrypted": (
@@ -135,6 +141,7 @@ WANTED: dict[str, tuple[str, float, int, dict[str, Any]]] = {
     "5-5/data-conditions": ("data.access.dynamic_attributes_decide", 1.0, 30, {"attributes": ATTRIBUTES}),
     "5-5/reader-proves-again": ("data.access.reader_authenticates_again", 1.0, 30, {}),
     "5-6/encrypted": ("data.encryption.sensitive_content_is_encrypted", 1.0, 30, {"layers": ["store", "field"]}),
+    "5-6/endpoints-encrypted": ("device.compliance.fixed_volumes_are_encrypted", 1.0, 7, {}),
     "5-6/keys-held": ("data.encryption.keys_are_held_by_institution", 1.0, 30, {}),
     "5-7/data-logs-arrive": ("data.event_logs.data_events_arrive", 1.0, 30, {"hours": 24}),
     "5-7/data-logs-carry": (

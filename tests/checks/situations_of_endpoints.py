@@ -27,6 +27,10 @@ SENSOR: dict[str, Any] = {
     "tamper_protection": True,
     "signatures_at": ago(days=1),
 }
+LOCKED: dict[str, Any] = {"desktop": "windows", "enforced": True, "idle_seconds": 600}
+SHUT: dict[str, Any] = {"enabled": True, "inbound": "deny"}
+QUIET = {"sockets": [{"transport": "tcp", "port": 443, "reach": "any"}]}
+SMB = {"sockets": [{"transport": "tcp", "port": 445, "reach": "any"}]}
 FLAW = {"id": "CVE-2026-1001", "severity": "high", "published": ago(days=90), "repairable": True}
 
 
@@ -276,6 +280,103 @@ ENDPOINTS = (
         said={"mdm": {"Device": LAPTOP, "Enrolment": {"managed": True, "repair": None}}},
         judged={"2-7/drift-repaired": UNKNOWN},
         mended={"mdm": {"Enrolment": {"repair": "automatic"}}},
+    ),
+    Situation(
+        item="2-2",
+        says="The screen is locked, until its user finds the setting.",
+        said={"endpoint": {"Device": LAPTOP, "SessionLock": LOCKED | {"enforced": False}}},
+        judged={"2-2/sessions-locked": FAIL},
+        mended={"endpoint": {"SessionLock": {"enforced": True}}},
+    ),
+    Situation(
+        item="2-2",
+        says="The screen is locked, after two hours.",
+        said={"endpoint": {"Device": LAPTOP, "SessionLock": LOCKED | {"idle_seconds": 7200}}},
+        judged={"2-2/sessions-locked": FAIL},
+        mended={"endpoint": {"SessionLock": {"idle_seconds": 600}}},
+    ),
+    Situation(
+        item="2-2",
+        says="Every stick may be written to, and nobody asked what leak prevention does with it.",
+        said={"endpoint": {"Device": LAPTOP, "RemovableStorage": {"mode": "allowed"}}},
+        judged={"2-2/storage-refused": UNKNOWN},
+        mended={"dlp": {"LeakPrevention": {"mode": "enforce", "channels": ["removable_storage"]}}},
+    ),
+    Situation(
+        item="2-2",
+        says="Leak prevention covers sticks, and is still being tried out.",
+        said={
+            "endpoint": {"Device": LAPTOP, "RemovableStorage": {"mode": "allowed"}},
+            "dlp": {"LeakPrevention": {"mode": "test", "channels": ["removable_storage"]}},
+        },
+        judged={"2-2/storage-refused": FAIL},
+        mended={"dlp": {"LeakPrevention": {"mode": "enforce"}}},
+    ),
+    Situation(
+        item="3-1",
+        says="The host firewall is on, and lets everything in that nobody listed.",
+        said={"endpoint": {"Device": LAPTOP, "HostFirewall": SHUT | {"inbound": "allow"}, "Listeners": QUIET}},
+        judged={"3-1/hosts-closed": FAIL},
+        mended={"endpoint": {"HostFirewall": {"inbound": "deny"}}},
+    ),
+    Situation(
+        item="3-1",
+        says="The host firewall is on for the domain's network, and off in every other.",
+        said={"endpoint": {"Device": LAPTOP, "HostFirewall": SHUT | {"enabled": False}, "Listeners": QUIET}},
+        judged={"3-1/hosts-closed": FAIL},
+        mended={"endpoint": {"HostFirewall": {"enabled": True}}},
+    ),
+    Situation(
+        item="3-1",
+        says="No administration waits for connections today, so nobody asked for the packet filter.",
+        said={"endpoint": {"Device": SERVER, "Listeners": QUIET}},
+        judged={"3-1/hosts-closed": UNKNOWN},
+        mended={"endpoint": {"HostFirewall": SHUT}},
+    ),
+    Situation(
+        item="3-1",
+        says="Servers run no agent; the laptops beside them are all closed.",
+        said={"ad": {"Device": SERVER}},
+        judged={"3-1/hosts-closed": UNKNOWN},
+        mended={"endpoint": {"HostFirewall": SHUT, "Listeners": QUIET}},
+    ),
+    Situation(
+        item="3-1",
+        says="The host denies what nobody listed; file sharing waits for everybody and may well be on the list.",
+        said={"endpoint": {"Device": SERVER, "HostFirewall": SHUT, "Listeners": SMB}},
+        judged={"3-1/hosts-closed": UNKNOWN},
+        mended={"mdm": {"HostFirewall": {"administration": "listed"}}},
+    ),
+    Situation(
+        item="3-1",
+        says="The host denies what nobody listed, and remote administration is on the list for everybody.",
+        said={
+            "endpoint": {"Device": SERVER, "HostFirewall": SHUT, "Listeners": SMB},
+            "mdm": {"HostFirewall": {"administration": "open"}},
+        },
+        judged={"3-1/hosts-closed": FAIL},
+        mended={"mdm": {"HostFirewall": {"administration": "listed"}}},
+    ),
+    Situation(
+        item="3-1",
+        says="Who waits for connections on the host was not looked at.",
+        said={"endpoint": {"Device": SERVER, "HostFirewall": SHUT}},
+        judged={"3-1/hosts-closed": UNKNOWN},
+        mended={"endpoint": {"Listeners": QUIET}},
+    ),
+    Situation(
+        item="5-6",
+        says="The system volume of the laptop is encrypted, and copies lie on the second one.",
+        said={
+            "endpoint": {
+                "Device": LAPTOP,
+                "DiskEncryption": {
+                    "volumes": [{"mount": "C:", "encrypted": True}, {"mount": "D:", "encrypted": False}]
+                },
+            }
+        },
+        judged={"5-6/endpoints-encrypted": FAIL},
+        mended={"endpoint": {"DiskEncryption": {"volumes": [{"mount": "C:", "encrypted": True}]}}},
     ),
     Situation(
         item="4-1",

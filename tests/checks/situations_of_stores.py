@@ -122,6 +122,13 @@ STORES = (
     ),
     Situation(
         item="5-6",
+        says="Every host has its disks encrypted; how the store on one of them keeps its content was never looked at.",
+        said={"aws": {"DataStore": STORE}},
+        judged={"5-6/encrypted": UNKNOWN, "5-6/keys-held": UNKNOWN},
+        mended={"aws": {"EncryptionAtRest": SEALED}},
+    ),
+    Situation(
+        item="5-6",
         says="The default speaks of new objects; what lay there before may lie in the clear.",
         said={"aws": {"DataStore": STORE, "EncryptionAtRest": SEALED | {"layer": None}}},
         judged={"5-6/encrypted": UNKNOWN},

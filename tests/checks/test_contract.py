@@ -36,6 +36,7 @@ PARAMETERS: dict[str, Any] = {
     "methods": ["fido2_bound", "fido2_synced", "smart_card", "platform_bound"],
     "minutes": 60,
     "modes": ["enforced"],
+    "ports": [445],
     "protections": ["1.2", "1.3", "ipsec", "ssh"],
     "rules": 1,
     "severities": ["critical", "high"],
@@ -140,7 +141,7 @@ def test_thresholds_come_from_the_baseline_alone(name: str) -> None:
     _, *rest = inspect.signature(item.function).parameters.values()
     assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in rest)
     assert all(parameter.default is parameter.empty for parameter in rest)
-    assert set(item.parameters.values()) <= {int, list[str]}
+    assert set(item.parameters.values()) <= {int, list[int], list[str]}
 
 
 @each_module

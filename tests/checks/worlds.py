@@ -66,9 +66,13 @@ def _pool(info: FieldInfo, text: str, spans: list[timedelta]) -> list[Any]:
             return [None, True, False]
         case ColumnType.INTEGER:
             numbers = {int(digits) for digits in re.findall(r"(?<=[<>=] )\d+", bare)}
-            return [None, *sorted({number + step for number in numbers for step in (-1, 0, 1)})]
+            listed = {
+                int(digits) for found in re.findall(r"in \[(\d+(?:, \d+)*)\]", bare) for digits in found.split(",")
+            }
+            beside = {max(listed) + 1} if listed else set()
+            return [None, *sorted({number + step for number in numbers for step in (-1, 0, 1)} | listed | beside)]
         case ColumnType.TEXT:
-            return [None, *sorted(info.words or {*words, "a", "b"})]
+            return [None, *_texts(info, words, text)]
         case ColumnType.TIME:
             moments = [datetime.fromisoformat(word).astimezone(UTC) for word in _TIME.findall(text)]
             edges = {AS_OF, *moments, *(AS_OF - span for span in spans)}
@@ -79,6 +83,16 @@ def _pool(info: FieldInfo, text: str, spans: list[timedelta]) -> list[Any]:
             return [None, *_distinct([[], *ones, words[:2], words, *without])]
         case ColumnType.STRUCT_LIST:
             return [None, *_lists_of_structs(info, text, spans)]
+
+
+def _texts(info: FieldInfo, words: list[str], text: str) -> list[str]:
+    """Words that the claim names and one that it does not: words that it never names are all alike to it."""
+    if info.words is None:
+        return sorted({*words, "a", "b"})
+    named = info.words.intersection(words)
+    if not named or "^=" in text or "$=" in text:
+        return sorted(info.words)
+    return sorted(named) + sorted(info.words - named)[:1]
 
 
 def _lists_of_structs(info: FieldInfo, text: str, spans: list[timedelta]) -> list[list[dict[str, Any]]]:

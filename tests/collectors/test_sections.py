@@ -48,6 +48,7 @@ def test_fields_that_were_not_seen_are_none_and_leave_a_gap_by_name() -> None:
     assert named == {
         ("Device", "external"): GapWhy.UNSUPPORTED,
         ("HardwareIdentity", "anchor"): GapWhy.UNSUPPORTED,
+        ("HostFirewall", "administration"): GapWhy.UNSUPPORTED,
         ("EndpointProtection", "products"): GapWhy.UNSUPPORTED,
         ("LocalAdministrators", "members"): GapWhy.UNSUPPORTED,
         ("Membership", "enrolled"): GapWhy.UNSUPPORTED,

@@ -6,12 +6,14 @@ from checks.device.compliance import (
     compliance_policy_is_assigned_and_met,
     fixed_volumes_are_encrypted,
     host_firewall_denies_inbound,
+    idle_sessions_are_locked,
     operating_system_is_supported,
     protection_signatures_are_fresh,
     published_flaws_are_repaired_in_time,
     secure_boot_is_enabled,
     security_updates_are_installed,
     state_is_reported_without_silence,
+    unlisted_storage_is_refused,
 )
 from scanner.model import Outcome
 from tests.checks.world import Case, Row, ago, expected, verdicts
@@ -75,9 +77,10 @@ def test_an_agent_that_fell_silent_reports_nothing() -> None:
         "silent": (Outcome.FAIL, awake | {"EndpointAgent.silent": True}),
         "shut out": (Outcome.FAIL, awake | {"EndpointAgent.state": "banned"}),
         "waits for approval": (Outcome.FAIL, awake | {"EndpointAgent.state": "pending"}),
+        "no agent, by the listing of all agents": (Outcome.FAIL, OWN | {"EndpointAgent.state": "absent"}),
         "enrolled, never told anything": (Outcome.FAIL, awake | {"EndpointAgent.ever_reported": False}),
         "whether it or the server is silent is not known": (Outcome.UNKNOWN, awake | {"EndpointAgent.silent": None}),
-        "no agent": (Outcome.UNKNOWN, OWN),
+        "nobody speaks of an agent": (Outcome.UNKNOWN, OWN),
         "foreign device": (Outcome.NA, FOREIGN | {"EndpointAgent.silent": True}),
     }
     assert verdicts(state_is_reported_without_silence, cases) == expected(cases)
@@ -161,3 +164,34 @@ def test_signatures_of_a_running_product_are_fresh() -> None:
         "phone": (Outcome.NA, MOBILE),
     }
     assert verdicts(protection_signatures_are_fresh, cases, days=7) == expected(cases)
+
+
+def test_idle_desktops_are_locked_by_a_rule_of_the_machine() -> None:
+    locked = LAPTOP | {"SessionLock.desktop": "gnome", "SessionLock.enforced": True, "SessionLock.idle_seconds": 900}
+    cases: dict[str, Case] = {
+        "enforced, soon enough": (Outcome.PASS, locked),
+        "its user may loosen it": (Outcome.FAIL, locked | {"SessionLock.enforced": False}),
+        "enforced, after an hour": (Outcome.FAIL, locked | {"SessionLock.idle_seconds": 3600}),
+        "enforced, never": (Outcome.FAIL, locked | {"SessionLock.idle_seconds": 0}),
+        "when it locks is not seen": (Outcome.UNKNOWN, locked | {"SessionLock.idle_seconds": None}),
+        "nothing seen": (Outcome.UNKNOWN, LAPTOP),
+        "no desktop is installed": (Outcome.NA, locked | {"SessionLock.desktop": "none"}),
+        "server": (Outcome.NA, locked | {"Device.category": "server"}),
+    }
+    assert verdicts(idle_sessions_are_locked, cases, minutes=15) == expected(cases)
+
+
+def test_sticks_are_refused_by_the_system_or_by_leak_prevention() -> None:
+    kept = {"LeakPrevention.mode": "enforce", "LeakPrevention.channels": ["mail", "removable_storage"]}
+    free = LAPTOP | {"RemovableStorage.mode": "allowed"}
+    cases: dict[str, Case] = {
+        "blocked": (Outcome.PASS, LAPTOP | {"RemovableStorage.mode": "blocked"}),
+        "nothing can be written": (Outcome.PASS, LAPTOP | {"RemovableStorage.mode": "read_only"}),
+        "allowed, and leak prevention refuses": (Outcome.PASS, free | kept),
+        "allowed, and leak prevention only tests": (Outcome.FAIL, free | kept | {"LeakPrevention.mode": "test"}),
+        "allowed, and leak prevention reads mail": (Outcome.FAIL, free | kept | {"LeakPrevention.channels": ["mail"]}),
+        "allowed, what leak prevention does is not seen": (Outcome.UNKNOWN, free),
+        "not seen, leak prevention is off": (Outcome.UNKNOWN, LAPTOP | kept | {"LeakPrevention.mode": "off"}),
+        "server": (Outcome.NA, SERVER | {"RemovableStorage.mode": "allowed"}),
+    }
+    assert verdicts(unlisted_storage_is_refused, cases) == expected(cases)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from checks.network.segmentation import (
+    administration_is_closed_to_peers,
     border_denies_by_default,
     no_rule_admits_everything,
     peers_are_restricted,
@@ -63,3 +64,29 @@ def test_neighbours_are_kept_apart() -> None:
         "not seen": (Outcome.UNKNOWN, {}),
     }
     assert verdicts(peers_are_restricted, cases) == expected(cases)
+
+
+def test_hosts_close_their_administration_to_neighbours() -> None:
+    def waits(*sockets: Row) -> dict[str, object]:
+        return {"Listeners.sockets": [{"transport": "tcp", **socket} for socket in sockets]}
+
+    host = {"Device.external": False, "Device.category": "server"}
+    denying = host | {"HostFirewall.enabled": True, "HostFirewall.inbound": "deny"}
+    smb, rdp = {"port": 445, "reach": "any"}, {"port": 3389, "reach": "address"}
+    listed = {"HostFirewall.administration": "listed"}
+    cases: dict[str, Case] = {
+        "nothing waits": (Outcome.PASS, denying | waits()),
+        "only its business waits": (Outcome.PASS, denying | waits({"port": 443, "reach": "any"})),
+        "waits on loopback": (Outcome.PASS, denying | waits(smb | {"reach": "loopback"})),
+        "waits, for listed addresses": (Outcome.PASS, denying | waits(smb, rdp) | listed),
+        "waits, for anybody": (Outcome.FAIL, denying | waits(rdp) | {"HostFirewall.administration": "open"}),
+        "waits, for whom is not seen": (Outcome.UNKNOWN, denying | waits({"port": 443, "reach": "any"}, smb)),
+        "who waits is not seen": (Outcome.UNKNOWN, denying),
+        "on, and allowing": (Outcome.FAIL, denying | waits() | listed | {"HostFirewall.inbound": "allow"}),
+        "off for one network profile": (Outcome.FAIL, denying | waits() | listed | {"HostFirewall.enabled": False}),
+        "filter not seen": (Outcome.UNKNOWN, host | waits()),
+        "nothing seen": (Outcome.UNKNOWN, host),
+        "foreign": (Outcome.NA, denying | {"Device.external": True}),
+        "phone": (Outcome.NA, denying | {"Device.category": "mobile"}),
+    }
+    assert verdicts(administration_is_closed_to_peers, cases, ports=[445, 3389]) == expected(cases)
