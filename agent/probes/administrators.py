@@ -1,4 +1,7 @@
-"""Who administers this host: accounts with user number 0, members of the groups that may do everything, sudo rules."""
+"""Who administers this host: accounts with user number 0, members of the groups that may do everything, sudo rules.
+
+The Windows and macOS branches were never run on Windows or macOS; they follow the documents that the tests name.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,31 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from agent import plist
 from agent.host import Host
-from agent.section import UNSUPPORTED, Denied, Missing, NotSupported, Probe, Seen
+from agent.powershell import answers, question
+from agent.section import UNSUPPORTED, Denied, Missing, NotSupported, Probe, Seen, by_system
 
 _GROUPS = ("sudo", "wheel", "admin")
 """Groups that distributions let do everything; a sudo rule may name more."""
 _NO_LOGIN = ("/nologin", "/false", "/sync", "/shutdown", "/halt")
 _REMOTE = frozenset({"sss", "ldap", "winbind", "nis"})
-_TAGS = re.compile(r"^\s*(?:\([^)]*\)\s*)?(?:[A-Z_]+\s*:\s*)*")
 _INCLUDE = re.compile(r"^[@#]include(?:dir)?\s+(\S+)")
 _FOLDER = "/etc/sudoers.d"
+_FOLDERS = (_FOLDER, f"/private{_FOLDER}")
+_DOAS = ("/etc/doas.conf", "/usr/local/etc/doas.conf")
+MEMBERS = question(
+    "$u=@{};Get-LocalUser|ForEach-Object{$u[$_.SID.Value]=[bool]$_.Enabled};"
+    "Get-LocalGroupMember -SID S-1-5-32-544 | Select-Object Name,@{n='Sid';e={$_.SID.Value}},"
+    "@{n='Enabled';e={$u[$_.SID.Value]}}"
+)
+"""The group by its number, and whom it holds by theirs, since their names and kinds are those of the language."""
+_GROUP_NUMBERS = ("512", "519")
+"""Last part of the numbers of Domain Admins and Enterprise Admins."""
+GROUP = ("/usr/bin/dscl", "-plist", ".", "-read", "/Groups/admin", "GroupMembership", "NestedGroups")
+USERS = ("/usr/bin/dscl", "-plist", ".", "-readall", "/Users", "RecordName", "UniqueID", "AuthenticationAuthority")
+_FIRST_PERSON = 500
+"""Of the user numbers of macOS."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +46,83 @@ class _Account:
 
 
 def look(host: Host) -> Seen:
-    """``members``: category and enabled of each; ``names`` in the same order. Linux only, and only as root."""
-    if host.system != "linux":
-        raise NotSupported(f"administrators are not looked at on {host.system}")
+    """``members``: category and enabled of each; ``names`` in the same order. Only as root or administrator."""
+    otherwise = "administrators are not looked at on"
+    found = by_system(host, otherwise, linux=_linux, windows=_windows, macos=_macos)
     if not host.privileged():
         raise Denied("only root may read the sudo rules and who may sign in")
+    return found(host)
+
+
+def _seen(entries: dict[str, dict[str, Any]]) -> Seen:
+    missing: dict[str, Missing] = {}
+    if any(entry["category"] is None for entry in entries.values()):
+        missing["members"] = Missing(UNSUPPORTED, "the host does not tell a personal account from a shared one")
+    elif any(entry["enabled"] is None for entry in entries.values()):
+        missing["members"] = Missing(UNSUPPORTED, "a directory decides whether an account may sign in")
+    return Seen({"members": list(entries.values()), "names": list(entries)}, missing)
+
+
+def _windows(host: Host) -> Seen:
+    """Members of Administrators; those that are not local accounts are known by name and number alone."""
+    rows = answers(host, MEMBERS, "its administrators")
+    if not rows:
+        # Windows does not let its last administrator go, so an empty list is none.
+        raise NotSupported("Windows lists no administrator")
+    entries: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        number, enabled = str(row["Sid"]).rpartition("-")[2], row["Enabled"]
+        local = isinstance(enabled, bool)
+        category = "built_in" if local and number == "500" else "group" if number in _GROUP_NUMBERS else None
+        entries[str(row["Name"])] = {"category": category, "enabled": enabled if local else category == "group" or None}
+    return _seen(entries)
+
+
+def _macos(host: Host) -> Seen:
+    """Members of the group admin, root, and whom sudo rules name; groups within it are told as groups."""
+    group = plist.keys(_output(host, GROUP), "what dscl told of the group admin")
+    names = set(map(str, group["dsAttrTypeStandard:GroupMembership"]))
+    users = {}
+    for user in plist.parsed(_output(host, USERS), "what dscl told of the users"):
+        users[str(user["dsAttrTypeStandard:RecordName"][0])] = user
+    sudoers, groups = _sudo_rules(host)
+    names |= {"root"} | sudoers | {name for name, user in users.items() if _number(user) == 0}
+    entries: dict[str, dict[str, Any]] = {
+        f"%{name}": {"category": "group", "enabled": True}
+        for name in sorted({*map(str, group.get("dsAttrTypeStandard:NestedGroups", [])), *groups} - {"admin"})
+    }
+    for name in sorted(names):
+        user = users.get(name)
+        category = None
+        if name == "root":
+            category = "built_in"
+        elif user and (name.startswith("_") or _number(user) < _FIRST_PERSON):
+            category = "service"
+        entries[name] = {"category": category, "enabled": _may_sign_in(user) if user else None}
+    return _seen(entries)
+
+
+def _output(host: Host, command: tuple[str, ...]) -> bytes:
+    ran = host.run(command)
+    if ran.status != 0:
+        raise NotSupported(f"dscl ended with status {ran.status}")
+    return ran.output.encode()
+
+
+def _number(user: dict[str, Any]) -> int:
+    return int(user["dsAttrTypeStandard:UniqueID"][0])
+
+
+def _may_sign_in(user: dict[str, Any]) -> bool:
+    """Whether it has a way to prove itself that is not switched off."""
+    ways = [str(way) for way in user.get("dsAttrTypeStandard:AuthenticationAuthority", [])]
+    return bool(ways) and not any("DisabledUser" in way for way in ways)
+
+
+def _linux(host: Host) -> Seen:
+    for path in _DOAS:
+        if host.exists(path):
+            raise NotSupported(f"{path} lets others act as root, and its rules are not read")
     switch = _name_services(host)
     if _REMOTE & switch.get("sudoers", set()):
         raise NotSupported("sudo rules stand in a directory (sudoers in /etc/nsswitch.conf), and are not read there")
@@ -51,7 +141,6 @@ def look(host: Host) -> Seen:
         people |= members | {one.name for one in accounts.values() if one.group == number}
         if remote and group in named_groups:
             entries[f"%{group}"] = {"category": "group", "enabled": True}
-    missing: dict[str, Missing] = {}
     lowest = _lowest_person(host)
     shadow = _shadow(host)
     for name in sorted(people):
@@ -60,11 +149,7 @@ def look(host: Host) -> Seen:
             "category": _category(account, lowest),
             "enabled": _enabled(host, account, shadow, remote) if account else None,
         }
-    if any(entry["category"] is None for entry in entries.values()):
-        missing["members"] = Missing(UNSUPPORTED, "the host does not tell a personal account from a shared one")
-    elif any(entry["enabled"] is None for entry in entries.values()):
-        missing["members"] = Missing(UNSUPPORTED, "a directory decides whether an account may sign in")
-    return Seen({"members": list(entries.values()), "names": list(entries)}, missing)
+    return _seen(entries)
 
 
 def _lines(host: Host, path: str) -> list[list[str]]:
@@ -117,7 +202,7 @@ def _sudo_rules(host: Host) -> tuple[set[str], set[str]]:
         text = host.read_file(path).decode("utf-8", "replace").replace("\\\n", " ")
         for line in map(str.strip, text.splitlines()):
             include = _INCLUDE.match(line)
-            if line.startswith(("User_Alias", "Cmnd_Alias")) or (include and include.group(1) != _FOLDER):
+            if line.startswith(("User_Alias", "Cmnd_Alias")) or (include and include.group(1) not in _FOLDERS):
                 raise NotSupported(f"{path} uses aliases or other files, which are not followed")
             for who in _may_do_all(line):
                 name = who.lstrip("%+").replace("\\ ", " ")
@@ -130,9 +215,10 @@ def _may_do_all(line: str) -> list[str]:
     if line.startswith(("@", "Defaults", "Host_Alias", "Runas_Alias")) or re.match(r"#(?!\d)", line):
         return []
     left, equals, right = line.partition("=")
-    commands = [_TAGS.sub("", command).strip() for command in right.split("#", 1)[0].split(",")]
+    # Tags, options and further hosts may stand before a command, and whose rights it gets in parentheses.
+    commands = re.split(r"[,:]", re.sub(r"\([^)]*\)", " ", right.split("#", 1)[0]))
     words = left.rsplit(None, 1)
-    if not equals or "ALL" not in commands or len(words) != 2:
+    if not equals or not any(command.split()[-1:] == ["ALL"] for command in commands) or len(words) != 2:
         return []
     return [who for who in re.split(r"\s*,\s*", words[0].strip()) if who and not who.startswith("!")]
 
@@ -180,6 +266,8 @@ PROBE = Probe(
         "/etc/shadow (only whether a password can be used)",
         "/etc/sudoers",
         "/etc/sudoers.d",
+        *(f"whether {path} is there" for path in _DOAS),
+        *(" ".join(command) for command in (MEMBERS, GROUP, USERS)),
         "/etc/nsswitch.conf",
         "/etc/login.defs",
         "~/.ssh/authorized_keys (only whether it is empty)",

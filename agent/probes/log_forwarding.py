@@ -1,4 +1,7 @@
-"""Where this host is set to send its logs; what arrives there only the other side knows."""
+"""Where this host is set to send its logs; what arrives there only the other side knows.
+
+The Windows and macOS branches were never run on Windows or macOS; they follow the documents that the tests name.
+"""
 
 from __future__ import annotations
 
@@ -8,33 +11,90 @@ from urllib.parse import urlsplit
 from agent.confinement import refuse_foreign_namespaces
 from agent.host import Host
 from agent.products import known_products, running_names
-from agent.section import UNSUPPORTED, Denied, Missing, NotSupported, Probe, Seen
+from agent.section import UNSUPPORTED, Denied, Missing, NotSupported, Probe, Seen, by_system
 
 _READABLE = {"rsyslog", "syslog-ng", "systemd-journal-upload"}
 _LEGACY = re.compile(r"^[^#$\s]\S*\s+(?:-\s*)?@@?(?:\([^)]*\))?(?P<host>\[[^\]]+\]|[^:;\s]+)(?::(?P<port>\d+))?")
+_COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|/\*.*?\*/|(?<!\S)\#[^\n]*', re.DOTALL)
+_INCLUDE = re.compile(r'(?:\$IncludeConfig\s+|include\s*\(\s*file\s*=\s*")([^\s"]+)', re.IGNORECASE)
 _ACTION = re.compile(r"action\s*\((?P<body>[^)]*)\)", re.IGNORECASE | re.DOTALL)
 _PAIR = re.compile(r"(?P<key>[\w.]+)\s*=\s*\"(?P<value>[^\"]*)\"")
 _NG = re.compile(r"\b(?P<how>network|syslog|tcp6?|udp6?)\s*\(\s*\"(?P<host>[^\"]+)\"(?P<rest>[^;]*);", re.DOTALL)
+_MANAGERS = r"SOFTWARE\Policies\Microsoft\Windows\EventLog\EventForwarding\SubscriptionManager"
+_WINRM = "winrm"
+"""The service that forwards events of Windows."""
+_SYSLOG = "/etc/syslog.conf"
 Destination = tuple[str, bool]
 """Address, and whether it is reached over TLS."""
 
 
 def look(host: Host) -> Seen:
-    """``destinations`` sorted, ``encrypted`` where all are reached over TLS, ``known_list``. Linux only, as root.
+    """``destinations`` sorted, ``encrypted`` where all are reached over TLS, ``known_list``; only as root.
 
     An empty list means that no program of the known list ships logs anywhere.
     """
-    if host.system != "linux":
-        raise NotSupported(f"log forwarding is not looked at on {host.system}")
+    otherwise = "log forwarding is not looked at on"
+    found = by_system(host, otherwise, linux=_linux, windows=_windows, macos=_macos)
     if not host.privileged():
         raise Denied("only root may read every setting of log forwarding")
-    refuse_foreign_namespaces(host, "log forwarding", ("pid",))
-    known = known_products("linux")
+    return found(host)
+
+
+def _shippers(host: Host, readable: set[str]) -> set[str]:
+    """The programs of the known list that ship logs now; NotSupported where one is not among the readable ones."""
     names = running_names(host)
-    running = {product.name for product in known.shippers if product.running_as & names}
-    unread = sorted(running - _READABLE)
+    running = {product.name for product in known_products(host.system).shippers if product.running_as & names}
+    unread = sorted(running - readable)
     if unread:
         raise NotSupported(f"{', '.join(unread)} runs, and where it sends logs is not read")
+    return running
+
+
+def _seen(host: Host, found: list[Destination]) -> Seen:
+    values = {
+        "destinations": sorted({address for address, _ in found}),
+        "encrypted": all(secure for _, secure in found) if found else None,
+        "known_list": known_products(host.system).version,
+    }
+    missing = {} if found else {"encrypted": Missing(UNSUPPORTED, "nothing is sent, so there is nothing to encrypt")}
+    return Seen(values, missing)
+
+
+def _windows(host: Host) -> Seen:
+    """Event forwarding, by the policy "Configure target Subscription Manager"; it needs the service WinRM."""
+    _shippers(host, set())
+    runs = host.services().get(_WINRM)
+    found: list[Destination] = []
+    try:
+        while len(found) < 64:
+            told = str(host.registry(_MANAGERS, str(len(found) + 1)))
+            server = re.match(r"\s*Server\s*=\s*([^,\s]+)", told, re.IGNORECASE)
+            if server is None:
+                raise NotSupported("a subscription manager of event forwarding names no server")
+            parts = urlsplit(server[1])
+            port = parts.port or (5986 if parts.scheme == "https" else 5985)
+            found.append((f"{parts.hostname}:{port}", parts.scheme == "https"))
+    except FileNotFoundError:
+        pass
+    if found and runs is None:
+        raise NotSupported("Windows does not list the service WinRM, by which events are forwarded")
+    return _seen(host, found if runs else [])
+
+
+def _macos(host: Host) -> Seen:
+    _shippers(host, set())
+    try:
+        text = host.read_file(_SYSLOG).decode("utf-8", "replace")
+    except FileNotFoundError:
+        text = ""
+    if any(_LEGACY.match(line.strip()) for line in text.splitlines()):
+        raise NotSupported(f"{_SYSLOG} sends on what goes through syslogd, which is little of the log of macOS")
+    return _seen(host, [])
+
+
+def _linux(host: Host) -> Seen:
+    refuse_foreign_namespaces(host, "log forwarding", ("pid",))
+    running = _shippers(host, _READABLE)
     found: list[Destination] = []
     if "rsyslog" in running:
         found += _rsyslog(_settings(host, "/etc/rsyslog.conf", "/etc/rsyslog.d"))
@@ -44,13 +104,7 @@ def look(host: Host) -> Seen:
         found += _journal_upload(
             _settings(host, "/etc/systemd/journal-upload.conf", "/etc/systemd/journal-upload.conf.d")
         )
-    values = {
-        "destinations": sorted({address for address, _ in found}),
-        "encrypted": all(secure for _, secure in found) if found else None,
-        "known_list": known.version,
-    }
-    missing = {} if found else {"encrypted": Missing(UNSUPPORTED, "nothing is sent, so there is nothing to encrypt")}
-    return Seen(values, missing)
+    return _seen(host, found)
 
 
 def _settings(host: Host, main: str, folder: str) -> str:
@@ -60,11 +114,19 @@ def _settings(host: Host, main: str, folder: str) -> str:
     except FileNotFoundError:
         names = []
     texts += [host.read_file(f"{folder}/{name}").decode("utf-8", "replace") for name in names]
-    return "\n".join(re.sub(r"^\s*#.*$", "", text, flags=re.MULTILINE) for text in texts)
+    return _without_comments("\n".join(texts))
+
+
+def _without_comments(text: str) -> str:
+    """Neither lines from # on nor what stands between /* and */ is set, except within quotes."""
+    return _COMMENT.sub(lambda match: match[0] if match[0][0] == '"' else " ", text)
 
 
 def _rsyslog(text: str) -> list[Destination]:
     found: list[Destination] = []
+    elsewhere = [path for path in _INCLUDE.findall(text) if not path.startswith("/etc/rsyslog.d/")]
+    if elsewhere:
+        raise NotSupported(f"rsyslog reads {elsewhere[0][:100]} too, which is not followed")
     driver = re.search(r"DefaultNetstreamDriver[\s=\"]+(gtls|ossl)", text, re.IGNORECASE) is not None
     mode = re.search(r"^\s*\$ActionSendStreamDriverMode\s+1", text, re.MULTILINE | re.IGNORECASE) is not None
     for line in text.splitlines():
@@ -88,7 +150,11 @@ def _rsyslog(text: str) -> list[Destination]:
 
 def _syslog_ng(text: str) -> list[Destination]:
     found: list[Destination] = []
-    for block in re.findall(r"\bdestination\s+\S+\s*\{(.*?)\}\s*;", text, re.DOTALL):
+    used = set(re.findall(r"\bdestination\s*\(\s*([\w.-]+)\s*\)", text))
+    for name, block in re.findall(r"\bdestination\s+(\S+)\s*\{(.*?)\}\s*;", text, re.DOTALL):
+        # To a destination that no path of the log names, nothing goes.
+        if name not in used:
+            continue
         for match in _NG.finditer(block):
             port = re.search(r"\bport\s*\(\s*\"?(\d+)", match["rest"])
             secure = re.search(r"transport\s*\(\s*\"?tls", match["rest"]) is not None
@@ -114,6 +180,9 @@ PROBE = Probe(
         "/etc/syslog-ng/syslog-ng.conf",
         "/etc/syslog-ng/conf.d/*.conf",
         "/etc/systemd/journal-upload.conf",
+        rf"HKLM\{_MANAGERS}",
+        f"whether the service {_WINRM} runs",
+        _SYSLOG,
     ),
     look=look,
 )

@@ -418,7 +418,7 @@ WINDOWS = RecordedHost(
     }
     | recorded_windows.VALUES,
     commands=recorded_windows.COMMANDS,
-    service_states={"mpssvc": True, "windefend": True, "sense": True, "spooler": True},
+    service_states={"mpssvc": True, "w32time": True, "winrm": True, "windefend": True, "sense": True, "spooler": True},
     bound=(BoundSocket("tcp", "0.0.0.0", 445), BoundSocket("udp", "::1", 1900)),
 )
 """A Windows 11 client with Defender for Endpoint."""

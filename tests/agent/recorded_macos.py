@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from agent.host import Ran
-from agent.probes import boot
+from agent.probes import administrators, boot
 
 PWPOLICY = ("/usr/bin/pwpolicy", "-n", "/Local/Default", "-getaccountpolicies")
 PROFILES = ("/usr/bin/profiles", "status", "-type", "enrollment")
@@ -20,6 +20,29 @@ MEDIA = "/Library/Managed Preferences/com.apple.systemuiserver.plist"
 
 HISTORY = "/Library/Receipts/InstallHistory.plist"
 UPDATES = "/Library/Preferences/com.apple.SoftwareUpdate.plist"
+
+
+NETWORK_TIME = ("/usr/sbin/systemsetup", "-getusingnetworktime")
+TIME_SERVER = ("/usr/sbin/systemsetup", "-getnetworktimeserver")
+
+
+def record(**values: list[str]) -> dict[str, list[str]]:
+    """One record as ``dscl -plist`` tells it."""
+    return {f"dsAttrTypeStandard:{name}": value for name, value in values.items()}
+
+
+def listed(content: Any) -> Ran:
+    """A command that prints a property list."""
+    return Ran(0, plistlib.dumps(content).decode(), "")
+
+
+PEOPLE = [
+    record(RecordName=["root", "BUILTIN\\Local System"], UniqueID=["0"]),
+    record(RecordName=["_mbsetupuser"], UniqueID=["248"]),
+    record(RecordName=["wang"], UniqueID=["501"], AuthenticationAuthority=[";ShadowHash;HASHLIST:<SALTED-SHA512>"]),
+    record(RecordName=["lin"], UniqueID=["502"], AuthenticationAuthority=[";ShadowHash;", ";DisabledUser;;ShadowHash"]),
+    record(RecordName=["chen"], UniqueID=["503"], AuthenticationAuthority=[";ShadowHash;"]),
+]
 
 
 def bridge(**changes: str) -> Ran:
@@ -85,6 +108,10 @@ def policies(**categories: list[dict[str, Any]]) -> Ran:
 
 COMMANDS: dict[tuple[str, ...], Ran | Exception] = {
     **disks(),
+    NETWORK_TIME: Ran(0, "Network Time: On\n", ""),
+    TIME_SERVER: Ran(0, "Network Time Server: time.apple.com\n", ""),
+    administrators.GROUP: listed(record(GroupMembership=["root", "wang", "lin", "_mbsetupuser"])),
+    administrators.USERS: listed(PEOPLE),
     boot.BRIDGE: bridge(),
     boot.INTEGRITY: Ran(0, "System Integrity Protection status: enabled.\n", ""),
     PWPOLICY: policies(
@@ -133,6 +160,7 @@ COMMANDS: dict[tuple[str, ...], Ran | Exception] = {
     ),
 }
 FILES: dict[str, bytes | str] = {
+    "/etc/sudoers": "Defaults env_reset\nroot ALL = (ALL) ALL\n%admin ALL = (ALL) ALL\n#includedir /private/etc/sudoers.d\n",
     HISTORY: history(
         ("macOS 15.1", "softwareupdated", datetime(2026, 11, 4, 2, 30)),
         ("XProtectPlistConfigData", "softwareupdated", datetime(2026, 11, 18, 2, 30)),

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from agent.host import Ran
-from agent.probes import boot, host_identity, patching, vpn
+from agent.probes import administrators, boot, host_identity, patching, vpn
 
 REG = r"C:\Windows\System32\reg.exe"
 DSREGCMD = (r"C:\Windows\System32\dsregcmd.exe", "/status")
@@ -17,6 +17,8 @@ POLICY = rf"HKU\{PERSON}\Software\Policies\Microsoft\Windows\Control Panel\Deskt
 ENROLMENT = r"SOFTWARE\Microsoft\Enrollments\6F9619FF-8B86-D011-B42D-00C04FC964FF"
 UNINSTALL = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall"
 WALL = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules"
+W32TM = (r"C:\Windows\System32\w32tm.exe", "/query", "/status")
+MANAGERS = r"SOFTWARE\Policies\Microsoft\Windows\EventLog\EventForwarding\SubscriptionManager"
 INACTIVITY = (r"SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System", "InactivityTimeoutSecs")
 _UPDATE = r"SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update"
 _SERVICING = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing"
@@ -67,6 +69,19 @@ def saver(key: str, active: int, secure: int, seconds: int) -> Ran:
     return Ran(0, f"\n{name}\n" + "".join(f"    {key}    REG_SZ    {value}\n" for key, value in rows) + "\n", "")
 
 
+def clock(
+    leap: str = "0(no warning)",
+    stratum: str = "3 (secondary reference - syncd by (S)NTP)",
+    reference: str = "0x0A010203 (source IP:  10.1.2.3)",
+    source: str = "time.bank.example,0x8",
+) -> Ran:
+    """What ``w32tm /query /status`` prints."""
+    lines = [f"Leap Indicator: {leap}", f"Stratum: {stratum}", "Precision: -23 (119.209ns per tick)"]
+    lines += ["Root Delay: 0.0440359s", "Root Dispersion: 7.7943166s", f"ReferenceId: {reference}"]
+    lines += ["Last Successful Sync Time: 11/20/2026 8:20:37 AM", f"Source: {source} ", "Poll Interval: 10 (1024s)", ""]
+    return Ran(0, "\r\n".join(lines), "")
+
+
 def wall(*rules: str) -> Ran:
     """What ``reg query`` prints of rules of the firewall, in the form of [MS-GPFAS] 2.2.2."""
     rows = (f"    {{{number:032X}}}    REG_SZ    v2.31|{rule}|" for number, rule in enumerate(rules))
@@ -74,6 +89,7 @@ def wall(*rules: str) -> Ran:
 
 
 VALUES: dict[tuple[str, str], Any] = {
+    (MANAGERS, "1"): "Server=https://wec.bank.example:5986/wsman/SubscriptionManager/WEC,Refresh=60,IssuerCA=00",
     (ENROLMENT, "EnrollmentState"): 1,
     (ENROLMENT, "ProviderID"): "MS DM Server",
     (ENROLMENT, "DiscoveryServiceFullURL"): "https://enrollment.manage.example/enrollmentserver/discovery.svc",
@@ -110,6 +126,12 @@ COMMANDS: dict[tuple[str, ...], Ran | Exception] = {
         "Action=Block|Active=TRUE|Dir=In|Name=Everything",
     ),
     (REG, "query", r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\FirewallRules"): Ran(1, "", "ERROR: not found"),
+    W32TM: clock(),
+    administrators.MEMBERS: objects(
+        {"Name": r"WS-17\Administrator", "Sid": "S-1-5-21-1004336348-1177238915-682003330-500", "Enabled": False},
+        {"Name": r"WS-17\wang", "Sid": "S-1-5-21-1004336348-1177238915-682003330-1001", "Enabled": True},
+        {"Name": r"BANK\Domain Admins", "Sid": "S-1-5-21-3623811015-3361044348-30300820-512", "Enabled": None},
+    ),
     DSREGCMD: device_state("YES", "YES", "BANK"),
     NET: Ran(0, ACCOUNTS, ""),
     (REG, "query", "HKU"): Ran(0, HIVES, ""),

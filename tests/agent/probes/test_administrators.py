@@ -2,8 +2,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from agent.host import Ran
 from agent.probes import administrators, observe
-from tests.agent.recorded import DEBIAN_LAPTOP, NOT_ROOT, WINDOWS, RecordedHost
+from tests.agent.recorded import DEBIAN_LAPTOP, MACOS, NOT_ROOT, WINDOWS, RecordedHost
+from tests.agent.recorded_macos import listed, record
+from tests.agent.recorded_windows import objects
 
 
 def members(host: RecordedHost) -> dict[str, tuple[Any, Any]]:
@@ -59,7 +64,73 @@ def test_rules_out_of_sight_make_the_whole_list_unsupported() -> None:
     assert observe(administrators.PROBE, aliased).status == "unsupported"
     other = DEBIAN_LAPTOP.changed(files={"/etc/sudoers.d/a": "@include /srv/sudo/more\n"})
     assert observe(administrators.PROBE, other).status == "unsupported"
-    assert observe(administrators.PROBE, WINDOWS).status == "unsupported"
+    doas = DEBIAN_LAPTOP.changed(files={"/etc/doas.conf": "permit wang as root\n"})
+    assert observe(administrators.PROBE, doas).status == "unsupported"
+
+
+@pytest.mark.parametrize(
+    "commands",
+    ["CWD=/srv ALL", "ALL : OTHER = (root) /usr/bin/ls", "TIMEOUT=5m NOPASSWD: SETENV: ALL", "(ALL : ALL) ALL"],
+)
+def test_options_and_further_hosts_hide_no_rule_for_everything(commands: str) -> None:
+    """By sudoers(5): Option_Spec, Tag_Spec, and several hosts after a colon."""
+    assert "eve" in members(DEBIAN_LAPTOP.changed(files={"/etc/sudoers.d/a": f"eve ALL = {commands}\n"}))
+    narrow = "eve ALL = (ALL : ALL) /usr/bin/ls, (ALL) NOPASSWD: /usr/bin/id\n"
+    assert "eve" not in members(DEBIAN_LAPTOP.changed(files={"/etc/sudoers.d/a": narrow}))
+
+
+def test_windows_tells_local_administrators_by_their_numbers() -> None:
+    """By "Get-LocalGroupMember" and "Get-LocalUser", and "Security identifiers": 500, 512."""
+    assert members(WINDOWS) == {
+        r"WS-17\Administrator": ("built_in", False),
+        r"WS-17\wang": (None, True),
+        r"BANK\Domain Admins": ("group", True),
+    }
+    person = {"Name": r"BANK\lin", "Sid": "S-1-5-21-3623811015-3361044348-30300820-1604", "Enabled": None}
+    lin = WINDOWS.changed(commands={administrators.MEMBERS: objects(person)})
+    assert members(lin) == {r"BANK\lin": (None, None)}
+    assert observe(administrators.PROBE, lin).missing["members"].status == "unsupported"
+
+
+@pytest.mark.parametrize("answer", [None, Ran(1, "", "Failed to compare two elements in the array."), objects()])
+def test_windows_that_cannot_list_its_administrators_has_not_said_that_there_are_none(answer: Ran | None) -> None:
+    host = WINDOWS.changed(commands={administrators.MEMBERS: answer})
+    assert observe(administrators.PROBE, host).status in {"unsupported", "error"}
+    assert observe(administrators.PROBE, WINDOWS.changed(root=False)).status == "denied"
+
+
+def test_a_mac_tells_its_group_admin_and_whom_sudo_rules_name() -> None:
+    """By dscl(1); root has no way to prove itself until somebody enables it."""
+    assert members(MACOS) == {
+        "_mbsetupuser": ("service", False),
+        "lin": (None, False),
+        "root": ("built_in", False),
+        "wang": (None, True),
+    }
+    ruled = MACOS.changed(files={"/etc/sudoers.d/x": "chen ALL=(ALL) ALL\n%ops ALL=(ALL) ALL\n"})
+    assert members(ruled)["chen"] == (None, True)
+    assert members(ruled)["%ops"] == ("group", True)
+    nested = listed(record(GroupMembership=["root"], NestedGroups=["ABCDEFAB-CDEF-ABCD-EFAB-CDEF00000050"]))
+    assert members(MACOS.changed(commands={administrators.GROUP: nested})) == {
+        "%ABCDEFAB-CDEF-ABCD-EFAB-CDEF00000050": ("group", True),
+        "root": ("built_in", False),
+    }
+
+
+@pytest.mark.parametrize(
+    "answer", [None, Ran(56, "", "eDSRecordNotFound"), Ran(0, "", ""), Ran(0, "<?xml version='1.0'?>", "")]
+)
+@pytest.mark.parametrize("command", [administrators.GROUP, administrators.USERS])
+def test_a_mac_that_does_not_list_its_accounts_has_not_said_that_none_administers_it(
+    command: tuple[str, ...], answer: Ran | None
+) -> None:
+    assert observe(administrators.PROBE, MACOS.changed(commands={command: answer})).status in {"unsupported", "error"}
+    assert observe(administrators.PROBE, MACOS.changed(root=False)).status == "denied"
+
+
+def test_sudoers_of_another_place_are_not_followed_on_a_mac() -> None:
+    other = MACOS.changed(files={"/etc/sudoers": "#includedir /private/etc/other\n"})
+    assert observe(administrators.PROBE, other).status == "unsupported"
 
 
 def test_others_than_root_are_denied() -> None:
