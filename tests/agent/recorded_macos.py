@@ -160,7 +160,7 @@ COMMANDS: dict[tuple[str, ...], Ran | Exception] = {
     ),
 }
 FILES: dict[str, bytes | str] = {
-    "/etc/sudoers": "Defaults env_reset\nroot ALL = (ALL) ALL\n%admin ALL = (ALL) ALL\n#includedir /private/etc/sudoers.d\n",
+    "/etc/sudoers": "root ALL = (ALL) ALL\n%admin ALL = (ALL) ALL\n#includedir /private/etc/sudoers.d\n",
     HISTORY: history(
         ("macOS 15.1", "softwareupdated", datetime(2026, 11, 4, 2, 30)),
         ("XProtectPlistConfigData", "softwareupdated", datetime(2026, 11, 18, 2, 30)),

@@ -70,7 +70,7 @@ def test_rules_out_of_sight_make_the_whole_list_unsupported() -> None:
 
 @pytest.mark.parametrize(
     "commands",
-    ["CWD=/srv ALL", "ALL : OTHER = (root) /usr/bin/ls", "TIMEOUT=5m NOPASSWD: SETENV: ALL", "(ALL : ALL) ALL"],
+    ["CWD=/srv ALL", "ALL : OTHER = (root) /usr/bin/ls", "TIMEOUT=5m NOPASSWD: ALL", "(ALL : ALL) ALL"],
 )
 def test_options_and_further_hosts_hide_no_rule_for_everything(commands: str) -> None:
     """By sudoers(5): Option_Spec, Tag_Spec, and several hosts after a colon."""

@@ -34,6 +34,9 @@ def test_a_container_shares_the_clock_but_does_not_see_who_sets_it() -> None:
     assert (section.values["synchronised"], section.missing["source"].status) == (True, "unsupported")
 
 
+IN_CHINESE = Ran(0, clock().output.replace("Leap Indicator", "閏秒指示器").replace("Stratum", "層級"), "")
+
+
 @pytest.mark.parametrize(
     ("answer", "synchronised", "source"),
     [
