@@ -28,17 +28,21 @@ class Record:
         self._chance = chance
         self.attempts = self._read_attempts()
         self.spool = Spool(state.spool, lambda name: self.count(f"damaged in the spool: {name.split('.')[-1]}"))
-        self._kept: Standing | None = None
-        """What could not be written, while the disk is full."""
+        self._standing: Standing | None = None
+        self._unwritten = False
+        """Whether it could not be written, while the disk is full."""
         if wire.version_numbers(self.attempts.highest_version) < wire.version_numbers(__version__):
             self.attempts = replace(self.attempts, highest_version=__version__)
 
     def standing(self) -> Standing:
         """What the server accepted last."""
-        return self._kept or self._state.standing() or Standing()
+        if self._standing is None:
+            self._standing = self._state.standing()
+        return self._standing or Standing()
 
     def keep(self, standing: Standing) -> None:
         """Keep what the server accepted: the reserve of the disk goes first, then it lies in memory."""
+        self._standing = standing
         try:
             try:
                 self._state.keep(standing)
@@ -46,20 +50,20 @@ class Record:
                 self.spool.make_room()
                 self._state.keep(standing)
         except OSError as error:
-            self._kept = standing
+            self._unwritten = True
             self.spool.degraded = f"what the server accepted lies in memory: {error.strerror or error}"
         else:
-            self._kept = None
+            self._unwritten = False
 
     def settle(self) -> None:
         """Bring to disk what lies in memory, where there is room again."""
         self.spool.settle()
-        if self._kept is not None:
-            self.keep(self._kept)
+        if self._unwritten:
+            self.keep(self.standing())
 
     def begin_anew(self) -> None:
-        """Forget what lies in memory of an identity that is given up."""
-        self._kept = None
+        """Take up what an enrolment has written, and forget what lies in memory of an identity that is given up."""
+        self._standing, self._unwritten = None, False
 
     def keep_attempts(self) -> None:
         """Keep how the last attempts went."""

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +52,17 @@ class Posture:
 
     sections: Mapping[str, Mapping[str, Any]]
 
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        return {name: wire.section_digest(section) for name, section in self.sections.items()}
+
     def index(self) -> dict[str, str]:
         """Digest of each section."""
-        return {name: wire.section_digest(section) for name, section in self.sections.items()}
+        return dict(self._digests)
 
     def root(self) -> str:
         """One digest for all."""
-        return wire.root_digest(self.index())
+        return wire.root_digest(self._digests)
 
 
 class Spool:

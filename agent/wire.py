@@ -136,6 +136,8 @@ def version_numbers(version: str) -> tuple[int, ...]:
 
 def _normal(value: Any) -> Any:
     if isinstance(value, str):
+        if value.isascii():
+            return value
         return unicodedata.normalize("NFC", value.encode("utf-8", "replace").decode())
     if isinstance(value, Mapping):
         return {_normal(key): _normal(inner) for key, inner in value.items()}
