@@ -168,19 +168,23 @@ def examples(graded: Graded, per_outcome: int = EXAMPLES_PER_OUTCOME) -> Iterato
     found: list[tuple[str, Requirement, Use, list[Shown]]] = []
     judged = {population: set[str]() for population in graded.judged}
     of_fact: dict[str, set[str]] = {}
+    firsts = {
+        use: rows
+        for population in graded.judged.values()
+        for use, rows in first_shown(
+            population,
+            graded.inputs.as_of,
+            graded.inputs.estate.precedence,
+            (Outcome.FAIL, Outcome.UNKNOWN),
+            per_outcome,
+        ).items()
+    }
     for item in graded.inputs.baseline.items.values():
         for part in (each for requirement in item.requires for each in requirement.walk()):
             use = graded.uses.get(part.address)
-            if use is None or use.id in graded.judged[use.over].errors:
+            if use is None or use.id not in firsts:
                 continue
-            rows = first_shown(
-                graded.judged[use.over],
-                use,
-                graded.inputs.as_of,
-                graded.inputs.estate.precedence,
-                (Outcome.FAIL, Outcome.UNKNOWN),
-                per_outcome,
-            )
+            rows = firsts[use.id]
             found.append((item.id, part, use, rows))
             assets = {row.asset for row in rows}
             judged[use.over] |= assets

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from scanner.column import Built, FieldInfo, column_name
-from scanner.judging.evidence import identifier, judged_fields, quoted
-from scanner.judging.judge import Judged, Use
-from scanner.judging.population import Population
-from scanner.judging.world import Voice, conflict_sql, touched_by, voices, world_sql
+from scanner.column import Built
+from scanner.judging.evidence import identifier, quoted
+from scanner.judging.judge import Judged, Use, roster_first
+from scanner.judging.world import Merged, conflict_sql, touched_by, world
 from scanner.model import Fact, GapWhy, Outcome
 
 
@@ -31,13 +30,13 @@ def _built(uses: Sequence[Use], as_of: datetime, errors: Mapping[str, str]) -> d
     return {use.id: (use, use.check.build(as_of, use.parameters)) for use in uses if use.id not in errors}
 
 
-def _why(speaking: Sequence[Voice], info: FieldInfo, name: str) -> str:
+def _why(field: Merged) -> str:
     """SQL of the reason for a null field: conflict, stale, or unseen."""
-    spoke = [voice for voice in speaking if voice.join and voice.speaks_of(info)]
+    spoke = [voice for voice in field.voices if voice.join and voice.speaks_of(field.info)]
     stale = " OR ".join(f"({voice.present} AND NOT {voice.fresh})" for voice in spoke) or "false"
-    conflict = conflict_sql(spoke, info) or "false"
+    conflict = conflict_sql(spoke, field.info) or "false"
     return (
-        f"CASE WHEN world.{name} IS NOT NULL THEN NULL WHEN {conflict} THEN {quoted(GapWhy.CONFLICT.value)} "
+        f"CASE WHEN {field.value} IS NOT NULL THEN NULL WHEN {conflict} THEN {quoted(GapWhy.CONFLICT.value)} "
         f"WHEN {stale} THEN {quoted(GapWhy.STALE.value)} ELSE {quoted(GapWhy.UNSEEN.value)} END"
     )
 
@@ -46,55 +45,45 @@ def missing(
     judged: Judged, as_of: datetime, precedence: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[Missing, frozenset[str]]]:
     """Every field whose absence left some use unknown, with the ids of the uses that touch it."""
-    evidence = judged.population.evidence
+    connection = judged.population.evidence.connection
     built = _built(judged.uses, as_of, judged.errors)
     for max_age in sorted({use.max_age for use, _ in built.values()}):
         group = {use_id: claim for use_id, (use, claim) in built.items() if use.max_age == max_age}
-        unknown = " OR ".join(f"{identifier(use_id)} = {Outcome.UNKNOWN.code}" for use_id in group)
-        evidence.connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE unknowns AS SELECT id, asset FROM {judged.table} WHERE {unknown}"
-        )
-        row = evidence.connection.execute("SELECT count(*) FROM unknowns").fetchone()
-        if row is None or not row[0]:
-            continue
-        yield from _missing(judged, group, max_age, precedence)
+        if connection.execute(f"SELECT id FROM {judged.table} AS roster WHERE {_unknown(group)} LIMIT 1").fetchone():
+            yield from _missing(judged, group, max_age, precedence)
+
+
+def _unknown(uses: Iterable[str]) -> str:
+    """SQL that is true of findings of which one of these uses is unknown."""
+    return "(" + " OR ".join(f"roster.{identifier(use)} = {Outcome.UNKNOWN.code}" for use in sorted(uses)) + ")"
 
 
 def _missing(
     judged: Judged, group: Mapping[str, Built], max_age: timedelta, precedence: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[Missing, frozenset[str]]]:
-    """The same for the uses of one maximum age, over the table ``unknowns``."""
-    population, evidence = judged.population, judged.population.evidence
-    touched = touched_by(group.values())
-    world = world_sql(population, touched, max_age, precedence, "unknowns")
-    joins: list[str] = []
-    columns: list[str] = []
-    fields: list[tuple[type[Fact], str, tuple[str, ...]]] = []
-    for fact in sorted(touched, key=lambda item: item.__name__):
-        order = precedence.get(fact.__name__)
-        sources = evidence.promising(fact.__name__) if order is None else list(order)
-        speaking = voices(evidence, fact.__name__, population.fact.kind, sources, max_age)
-        joins += [voice.join for voice in speaking if voice.join]
-        for info in judged_fields(fact):
-            if info.name in touched[fact]:
-                name = identifier(column_name(fact.__name__, info.name))
-                columns.append(f"{_why(speaking, info, name)} AS why_{len(fields)}")
-                silent = {source for source, voice in zip(sources, speaking, strict=True) if not voice.speaks_of(info)}
-                fields.append((fact, info.name, tuple(source for source in sources if source not in silent)))
-    evidence.connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE reasons AS SELECT roster.id, {', '.join(columns)} FROM unknowns AS roster "
-        f"JOIN ({world}) AS world ON world.id = roster.id {' '.join(joins)}"
+    """The same for the uses of one maximum age, in one pass over the findings."""
+    connection = judged.population.evidence.connection
+    joined = world(judged.population, touched_by(group.values()), max_age, precedence)
+    users = [
+        frozenset(use for use, claim in group.items() if (field.fact, field.info.name) in claim.touched.fields)
+        for field in joined.fields
+    ]
+    whys = ", ".join(
+        f"CASE WHEN {_unknown(touching)} THEN {_why(field)} END"
+        for touching, field in zip(users, joined.fields, strict=True)
     )
-    for number, (fact, field_name, heard) in enumerate(fields):
-        users = frozenset(use for use, claim in group.items() if (fact, field_name) in claim.touched.fields)
-        concerned = " OR ".join(f"findings.{identifier(use)} = {Outcome.UNKNOWN.code}" for use in sorted(users))
-        rows = evidence.connection.execute(
-            f"SELECT why_{number}, count(*), min(findings.asset) FROM reasons "
-            f"JOIN {judged.table} AS findings USING (id) WHERE why_{number} IS NOT NULL AND ({concerned}) "
-            f"GROUP BY why_{number} ORDER BY why_{number}"
+    with roster_first(connection):
+        rows = connection.execute(
+            "SELECT field, why, n, asset FROM (SELECT field, why, count(*) AS n, min(id) AS id FROM ("
+            f"SELECT roster.id, unnest([{whys}]) AS why, unnest(range({len(users)})) AS field "
+            f"FROM {judged.table} AS roster {joined.joins} WHERE {_unknown(group)}"
+            f") WHERE why IS NOT NULL GROUP BY field, why) JOIN {judged.table} USING (id) ORDER BY field, why"
         ).fetchall()
-        for reason, n, example in rows:
-            yield Missing(fact.__name__, field_name, GapWhy(reason), int(n), str(example), heard), users
+    for place, reason, n, example in rows:
+        field = joined.fields[place]
+        heard = tuple(voice.source for voice in field.voices if voice.speaks_of(field.info))
+        lack = Missing(field.fact.__name__, field.info.name, GapWhy(reason), int(n), str(example), heard)
+        yield lack, users[place]
 
 
 @dataclass(frozen=True)
@@ -111,25 +100,34 @@ class Shown:
 
 
 def first_shown(
-    judged: Judged,
-    use: Use,
-    as_of: datetime,
-    precedence: Mapping[str, Sequence[str]],
-    outcomes: Sequence[Outcome],
-    limit: int,
-) -> list[Shown]:
-    """The first assets of each outcome, outcome by outcome, as ``shown`` tells them one outcome at a time."""
-    held = identifier(use.id)
-    wanted = ", ".join(str(outcome.code) for outcome in outcomes)
-    rows = _chosen(
-        judged,
-        use,
-        as_of,
-        precedence,
-        f"WHERE {held} IN ({wanted}) "
-        f"QUALIFY row_number() OVER (PARTITION BY {held} ORDER BY id) <= {int(limit)} ORDER BY id",
-    )
-    return sorted(rows, key=lambda row: outcomes.index(row.outcome))
+    judged: Judged, as_of: datetime, precedence: Mapping[str, Sequence[str]], outcomes: Sequence[Outcome], limit: int
+) -> dict[str, list[Shown]]:
+    """By id of every use that did not crash: its first assets of each outcome, outcome by outcome."""
+    connection = judged.population.evidence.connection
+    by_age: dict[timedelta, dict[str, _Look]] = {}
+    for use in judged.uses:
+        if use.id not in judged.errors:
+            by_age.setdefault(use.max_age, {})[use.id] = _look(use, as_of)
+    found: dict[str, list[Shown]] = {}
+    for max_age, looks in by_age.items():
+        firsts = ", ".join(
+            f"min(id, {int(limit)}) FILTER (WHERE {identifier(use)} = {outcome.code})"
+            for use in looks
+            for outcome in outcomes
+        )
+        lists = iter(connection.execute(f"SELECT {firsts} FROM {judged.table}").fetchone() or ())
+        ids = {use: [int(place) for _ in outcomes for place in next(lists) or ()] for use in looks}
+        wanted = sorted({place for places in ids.values() for place in places})
+        if not wanted:
+            continue
+        rows = {
+            int(row["id"]): row
+            for row in _rows(
+                judged, looks.values(), max_age, precedence, f"WHERE id IN ({', '.join(map(str, wanted))})"
+            )
+        }
+        found |= {use: [looks[use].shown(rows[place]) for place in places] for use, places in ids.items()}
+    return found
 
 
 def shown(
@@ -150,68 +148,88 @@ def shown(
         wanted.append(f"{identifier(use.id)} = {outcome.code}")
     if asset is not None:
         wanted.append(f"asset = {quoted(asset)}")
-    at_most = f" LIMIT {int(limit)}" if limit is not None else ""
-    return _chosen(judged, use, as_of, precedence, f"WHERE {' AND '.join(wanted)} ORDER BY id{at_most}")
-
-
-def _chosen(
-    judged: Judged, use: Use, as_of: datetime, precedence: Mapping[str, Sequence[str]], which: str
-) -> list[Shown]:
-    population, evidence = judged.population, judged.population.evidence
-    evidence.connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE chosen AS SELECT id, asset, {identifier(use.id)} AS outcome "
-        f"FROM {judged.table} {which}"
-    )
-    row = evidence.connection.execute("SELECT count(*) FROM chosen").fetchone()
-    if row is None or not row[0]:
-        return []
-    outcomes = list(Outcome)
+    which = f"WHERE {' AND '.join(wanted)} ORDER BY id" + (f" LIMIT {int(limit)}" if limit is not None else "")
     if use.id in judged.errors:
-        rows = evidence.connection.execute("SELECT asset, outcome FROM chosen ORDER BY id").fetchall()
-        return [Shown(str(key), outcomes[int(code)], {}, {}, None, (GapWhy.ERROR.value,)) for key, code in rows]
-    return _shown(population, use, as_of, precedence)
+        rows = judged.population.evidence.connection.execute(
+            f"SELECT asset, {identifier(use.id)} FROM {judged.table} {which}"
+        ).fetchall()
+        return [Shown(str(key), _OUTCOMES[int(code)], {}, {}, None, (GapWhy.ERROR.value,)) for key, code in rows]
+    look = _look(use, as_of)
+    return [look.shown(row) for row in _rows(judged, [look], use.max_age, precedence, which)]
 
 
-def _shown(population: Population, use: Use, as_of: datetime, precedence: Mapping[str, Sequence[str]]) -> list[Shown]:
-    evidence = population.evidence
+_OUTCOMES = tuple(Outcome)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What one use reads of an asset."""
+
+    use: Use
+    fields: tuple[tuple[type[Fact], str], ...]
+    shows: Mapping[str, str]
+    """Label to ``Fact.field``."""
+
+    def shown(self, row: Mapping[str, Any]) -> Shown:
+        """What it saw, out of a row of ``_rows``."""
+        names = [f"{fact.__name__}.{name}" for fact, name in self.fields]
+        outcome = _OUTCOMES[int(row[self.use.id])]
+        moments = [at for fact in {fact for fact, _ in self.fields} for at in row[fact.__name__] if at is not None]
+        whys = {str(row[f"why {name}"]) for name in names if row[f"why {name}"]}
+        return Shown(
+            asset=str(row["asset"]),
+            outcome=outcome,
+            shows={label: row[name] for label, name in self.shows.items()},
+            fields={name: row[name] for name in names},
+            observed_at=min(moments, default=None),
+            why=tuple(sorted(whys)) if outcome is Outcome.UNKNOWN else (),
+        )
+
+
+def _look(use: Use, as_of: datetime) -> _Look:
     built = use.check.build(as_of, use.parameters)
-    touched: dict[type[Fact], set[str]] = {fact: set(names) for fact, names in touched_by([built]).items()}
-    for column in built.shows.values():
-        for fact, name in column.touched.fields:
-            touched.setdefault(fact, set()).add(name)
-    frozen = {fact: frozenset(names) for fact, names in touched.items()}
-    world = world_sql(population, frozen, use.max_age, precedence, "chosen")
-    names = [(fact, name) for fact in sorted(frozen, key=lambda f: f.__name__) for name in sorted(frozen[fact])]
-    joins, reasons, times = [], [], []
-    for fact in sorted(frozen, key=lambda item: item.__name__):
-        order = precedence.get(fact.__name__)
-        sources = evidence.promising(fact.__name__) if order is None else list(order)
-        speaking = voices(evidence, fact.__name__, population.fact.kind, sources, use.max_age)
-        joins += [voice.join for voice in speaking if voice.join]
-        times += [f"{voice.alias}.observed_at" for voice in speaking if voice.join]
-        for info in judged_fields(fact):
-            if info.name in frozen[fact]:
-                name = identifier(column_name(fact.__name__, info.name))
-                reasons.append(_why(speaking, info, name))
-    oldest = f"least({', '.join(times)})" if times else "CAST(NULL AS TIMESTAMP)"
-    values = ", ".join(f"world.{identifier(column_name(fact.__name__, name))}" for fact, name in names)
-    why = f"[{', '.join(reasons)}]" if reasons else "[]"
-    query = (
-        f"SELECT roster.asset, roster.outcome, {oldest} AS observed_at, {why} AS why"
-        f"{', ' + values if values else ''} FROM chosen AS roster "
-        f"JOIN ({world}) AS world ON world.id = roster.id {' '.join(joins)} ORDER BY roster.id"
+    shows: dict[str, str] = {}
+    fields = {(fact, name) for fact, names in touched_by([built]).items() for name in names}
+    for label, column in built.shows.items():
+        fields |= column.touched.fields
+        if len(column.touched.fields) == 1:
+            ((fact, name),) = column.touched.fields
+            shows[label] = f"{fact.__name__}.{name}"
+    return _Look(use, tuple(sorted(fields, key=lambda field: (field[0].__name__, field[1]))), shows)
+
+
+def _rows(
+    judged: Judged,
+    looks: Iterable[_Look],
+    max_age: timedelta,
+    precedence: Mapping[str, Sequence[str]],
+    which: str,
+) -> list[dict[str, Any]]:
+    """Findings with all that some uses of one maximum age read, in order of asset.
+
+    Each row has the columns of the findings; ``Fact.field`` and ``why Fact.field`` for every field; and by name of fact
+    the times at which its sources observed the asset.
+    """
+    population = judged.population
+    population.evidence.connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE chosen AS SELECT * FROM {judged.table} {which}"
     )
-    rows = evidence.connection.execute(query).fetchall()
-    outcomes = list(Outcome)
-    told: list[Shown] = []
-    scalar = {name: column for name, column in built.shows.items() if len(column.touched.fields) == 1}
-    for asset, code, moment, whys, *rest in rows:
-        fields = {f"{fact.__name__}.{name}": value for (fact, name), value in zip(names, rest, strict=True)}
-        shows: dict[str, Any] = {}
-        for label, column in scalar.items():
-            ((fact, field_name),) = column.touched.fields
-            shows[label] = fields[f"{fact.__name__}.{field_name}"]
-        outcome = outcomes[int(code)]
-        found = tuple(sorted({str(item) for item in whys if item})) if outcome is Outcome.UNKNOWN else ()
-        told.append(Shown(str(asset), outcome, shows, fields, moment, found))
-    return told
+    touched: dict[type[Fact], set[str]] = {}
+    for look in looks:
+        for fact, name in look.fields:
+            touched.setdefault(fact, set()).add(name)
+    joined = world(population, {fact: frozenset(names) for fact, names in touched.items()}, max_age, precedence)
+    columns = ["roster.*"]
+    for field in joined.fields:
+        name = f"{field.fact.__name__}.{field.info.name}"
+        columns += [f"{field.value} AS {identifier(name)}", f"{_why(field)} AS {identifier('why ' + name)}"]
+    for fact, speaking in {field.fact: field.voices for field in joined.fields}.items():
+        times = ", ".join(f"{voice.alias}.observed_at" for voice in speaking if voice.join)
+        columns.append(f"[{times}] AS {identifier(fact.__name__)}")
+    with roster_first(population.evidence.connection):
+        cursor = population.evidence.connection.execute(
+            f"SELECT {', '.join(columns)} FROM chosen AS roster {joined.joins} ORDER BY roster.id"
+        )
+        names = [str(column[0]) for column in cursor.description or ()]
+        rows = cursor.fetchall()
+    return [dict(zip(names, row, strict=True)) for row in rows]

@@ -151,7 +151,7 @@ def _gather(judged: Judged, tables: Sequence[tuple[str, Sequence[str]]]) -> None
 
 
 @contextmanager
-def _roster_first(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def roster_first(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Joins that go through the roster once, looking up each source's rows.
 
     Left to itself the engine guesses sizes, turns some joins round, and copies all that was joined before: twice the
@@ -198,7 +198,7 @@ def _run(
     try:
         for roster, where in _slices(population):
             world = world_sql(population, touched, max_age, precedence, roster, where)
-            with _roster_first(connection):
+            with roster_first(connection):
                 connection.execute(f"CREATE OR REPLACE TEMP TABLE world AS {world}")
             connection.execute(f"{into} {_claims_sql(population, group, 'SELECT * FROM world')}")
             into = f"INSERT INTO {table}"

@@ -20,6 +20,7 @@ from scanner.model import Fact
 class Voice:
     """One source's rows about one fact, joined to a roster: SQL conditions over the joined row."""
 
+    source: str
     alias: str
     join: str
     present: str
@@ -60,6 +61,7 @@ def voices(
         said = f"(SELECT *, {in_time} FROM ({rows}){picked}) AS {alias}"
         found.append(
             Voice(
+                source=source,
                 alias=alias,
                 join="" if rows is None else f"LEFT JOIN {said} ON {alias}.asset = roster.asset",
                 present="false" if rows is None else f"({alias}.{IN_TIME} IS NOT NULL)",
@@ -112,6 +114,59 @@ def decided(voices: Sequence[Voice], info: FieldInfo) -> str:
     return value
 
 
+@dataclass(frozen=True)
+class Merged:
+    """One field of a fact as its sources leave it: SQL over a roster to which they are joined."""
+
+    fact: type[Fact]
+    info: FieldInfo
+    value: str
+    voices: tuple[Voice, ...]
+    """Every source of the fact, whether it has a say on this field or not."""
+
+    @property
+    def column(self) -> str:
+        """Its name in the world, quoted."""
+        return identifier(column_name(self.fact.__name__, self.info.name))
+
+
+@dataclass(frozen=True)
+class World:
+    """Every source of some facts joined to a roster, each once: what claims and explanations are read from."""
+
+    fields: tuple[Merged, ...]
+    joins: str
+
+
+def world(
+    population: Population,
+    touched: Mapping[type[Fact], frozenset[str]],
+    max_age: timedelta,
+    precedence: Mapping[str, Sequence[str]],
+    where: str = "",
+) -> World:
+    """The touched fields of a population's assets.
+
+    ``where``, over keys, is what all assets of the roster meet; facts about others are then not read.
+    """
+    joins: list[str] = []
+    fields: list[Merged] = []
+    evidence, kind = population.evidence, population.fact.kind
+    for fact in sorted(touched, key=lambda item: item.__name__):
+        order = precedence.get(fact.__name__)
+        sources = evidence.promising(fact.__name__) if order is None else order
+        speaking = tuple(voices(evidence, fact.__name__, kind, sources, max_age, where))
+        joins += [voice.join for voice in speaking if voice.join]
+        absent = absent_sql(population, fact, sources, max_age)
+        for info in judged_fields(fact):
+            if info.name in touched[fact]:
+                value = agreed(speaking, info) if order is None else decided(speaking, info)
+                if absent and info.name in fact.absent:
+                    value = f"CASE WHEN {absent} THEN {quoted(fact.absent[info.name])} ELSE {value} END"
+                fields.append(Merged(fact, info, value, speaking))
+    return World(tuple(fields), " ".join(joins))
+
+
 def world_sql(
     population: Population,
     touched: Mapping[type[Fact], frozenset[str]],
@@ -120,28 +175,12 @@ def world_sql(
     roster: str | None = None,
     where: str = "",
 ) -> str:
-    """SQL of the joined table that claims are evaluated on: id, asset, and ``Fact__field`` for every touched field.
-
-    ``where``, over keys, is what all assets of the roster meet; facts about others are then not read.
-    """
-    joins: list[str] = []
-    columns: list[str] = []
-    evidence, kind = population.evidence, population.fact.kind
-    for fact in sorted(touched, key=lambda item: item.__name__):
-        order = precedence.get(fact.__name__)
-        sources = evidence.promising(fact.__name__) if order is None else order
-        speaking = voices(evidence, fact.__name__, kind, sources, max_age, where)
-        joins += [voice.join for voice in speaking if voice.join]
-        absent = absent_sql(population, fact, sources, max_age)
-        for info in judged_fields(fact):
-            if info.name in touched[fact]:
-                value = agreed(speaking, info) if order is None else decided(speaking, info)
-                if absent and info.name in fact.absent:
-                    value = f"CASE WHEN {absent} THEN {quoted(fact.absent[info.name])} ELSE {value} END"
-                columns.append(f"{value} AS {identifier(column_name(fact.__name__, info.name))}")
+    """SQL of the joined table that claims are evaluated on: id, asset, and ``Fact__field`` for every touched field."""
+    joined = world(population, touched, max_age, precedence, where)
+    columns = [f"{field.value} AS {field.column}" for field in joined.fields]
     selected = ", ".join(["roster.id", "roster.asset", *columns])
     source = population.table if roster is None else f"({roster})" if roster.startswith("SELECT ") else roster
-    return f"SELECT {selected} FROM {source} AS roster {' '.join(joins)}"
+    return f"SELECT {selected} FROM {source} AS roster {joined.joins}"
 
 
 def with_quantified(connection: duckdb.DuckDBPyConnection, world: str, statements: Sequence[Quantified]) -> str:
