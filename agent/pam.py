@@ -26,6 +26,16 @@ class Step:
         """Whether a refusal by the module counts."""
         return self.control != "optional"
 
+    @property
+    def refuses(self) -> bool:
+        """Whether a refusal by the module alone ends in one of the stack, as ``required`` has it.
+
+        In brackets, what is ignored refuses only where success jumps over a module that always does.
+        """
+        if self.control.startswith("["):
+            return "default=ignore" not in self.control or re.search(r"success=\d", self.control) is not None
+        return self.control in {"required", "requisite"}
+
 
 def has(host: Host, service: str) -> bool:
     """Whether the service has a stack of its own; without one, that of ``other`` applies."""

@@ -50,6 +50,16 @@ def running_names(host: Host) -> frozenset[str]:
     return host.running(frozenset(name for product in every for name in product.running_as))
 
 
+def running(host: Host, product: Product, names: frozenset[str]) -> bool | None:
+    """Whether a product runs; None where a process bears its name and none of its files is there.
+
+    Anybody may give a process of his own any name, and only an administrator puts files where a product has its own.
+    """
+    if not product.running_as & names:
+        return False
+    return True if not product.paths or any(host.exists(path) for path in product.paths) else None
+
+
 def cut(name: str, system: str) -> str:
     """A process name as the system keeps it."""
     return name[:_KERNEL_CUT] if system == "linux" else name

@@ -7,7 +7,7 @@ from typing import Any
 
 from agent.confinement import refuse_foreign_namespaces
 from agent.host import Host
-from agent.products import Product, known_products, running_names
+from agent.products import Product, known_products, running, running_names
 from agent.section import UNSUPPORTED, Denied, Missing, NotSupported, Probe, Seen, moment
 
 _MDATP = {"linux": "/usr/bin/mdatp", "macos": "/usr/local/bin/mdatp"}
@@ -30,11 +30,11 @@ def look(host: Host) -> Seen:
     installed = set(host.services()) if host.system == "windows" else set()
     found = []
     for product in known.protection:
-        running = bool(product.running_as & names)
-        if running or product.running_as & installed or any(host.exists(path) for path in product.paths):
-            found.append(_described(host, product, running))
+        runs = running(host, product, names)
+        if runs is not False or product.running_as & installed or any(host.exists(path) for path in product.paths):
+            found.append(_described(host, product, runs))
     missing = {}
-    for name in ("mode", "tamper_protection", "signatures_at"):
+    for name in ("running", "mode", "tamper_protection", "signatures_at"):
         silent = [one["product"] for one in found if one[name] is None]
         if silent:
             missing["products"] = Missing(UNSUPPORTED, f"{', '.join(silent)}: {name} and more is not told on the host")
@@ -42,11 +42,11 @@ def look(host: Host) -> Seen:
     return Seen({"products": found, "known_list": known.version}, missing)
 
 
-def _described(host: Host, product: Product, running: bool) -> dict[str, Any]:
+def _described(host: Host, product: Product, runs: bool | None) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "product": product.name,
         "category": product.category,
-        "running": running,
+        "running": runs,
         "mode": None,
         "tamper_protection": None,
         "signatures_at": None,
@@ -54,7 +54,7 @@ def _described(host: Host, product: Product, running: bool) -> dict[str, Any]:
     written = [host.modified(path) for path in product.signatures if host.exists(path)]
     if written:
         entry["signatures_at"] = moment(max(written))
-    if product.name == "Microsoft Defender for Endpoint" and host.system in _MDATP and running:
+    if product.name == "Microsoft Defender for Endpoint" and host.system in _MDATP and runs:
         entry |= _defender(host)
     return entry
 

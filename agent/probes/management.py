@@ -11,7 +11,7 @@ from typing import Any
 from agent import keyfile
 from agent.confinement import refuse_foreign_namespaces
 from agent.host import Host
-from agent.products import known_products, running_names
+from agent.products import known_products, running, running_names
 from agent.section import DENIED, UNSUPPORTED, Missing, NotSupported, Probe, Seen, by_system
 
 _SSSD, _SSSD_MORE = "/etc/sssd/sssd.conf", "/etc/sssd/conf.d"
@@ -48,9 +48,12 @@ def _managers(host: Host, missing: dict[str, Missing]) -> dict[str, Any]:
     installed = set(host.services()) if host.system == "windows" else set()
     found = []
     for product in known.management:
-        running = bool(product.running_as & names)
-        if running or product.running_as & installed or any(host.exists(path) for path in product.paths):
-            found.append({"product": product.name, "running": running})
+        runs = running(host, product, names)
+        if runs is None:
+            detail = f"a process bears the name of {product.name}, whose files are not here"
+            missing["managers"] = Missing(UNSUPPORTED, detail)
+        if runs is not False or product.running_as & installed or any(host.exists(path) for path in product.paths):
+            found.append({"product": product.name, "running": runs})
     values["managers"] = found
     return values
 

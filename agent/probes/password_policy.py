@@ -45,6 +45,8 @@ def _linux(host: Host) -> Seen:
     missing: dict[str, Missing] = {}
     steps = [step for step in pam.stack(host, "passwd", "password") if step.binding]
     length, complexity = _quality(host, steps, missing)
+    if length is not None and _somebody_has_none(host):
+        length, complexity = 0, False
     attempts, minutes = _lockout(host)
     values = {
         "min_length": length,
@@ -57,6 +59,20 @@ def _linux(host: Host) -> Seen:
     if minutes is None:
         missing["lockout_minutes"] = Missing(UNSUPPORTED, "no account is ever locked")
     return Seen(values, missing)
+
+
+def _somebody_has_none(host: Host) -> bool:
+    """Whether an account signs in without a password, by an empty place for it in shadow(5) and pam_unix(8) nullok."""
+    try:
+        lines = host.read_file("/etc/shadow").decode("utf-8", "replace").splitlines()
+    except (FileNotFoundError, PermissionError):
+        # What the rules ask of new passwords can be told all the same.
+        return False
+    if not any(":" in line and not line.split(":")[1] for line in lines):
+        return False
+    services = [service for service in _SIGN_INS if pam.has(host, service)] or ["other"]
+    steps = (step for service in services for step in pam.stack(host, service, "auth"))
+    return any(step.module == "pam_unix.so" and {"nullok", "nullok_secure"} & step.arguments.keys() for step in steps)
 
 
 def _settings(host: Host, path: str) -> dict[str, str]:
@@ -78,7 +94,7 @@ def _quality(host: Host, steps: list[pam.Step], missing: dict[str, Missing]) -> 
             return None, None
         if step.module == "pam_unix.so":
             shortest = max(shortest, int(step.arguments.get("minlen", _SHORTEST_OF_UNIX)))
-        elif step.module in {"pam_pwquality.so", "pam_cracklib.so"}:
+        elif step.module in {"pam_pwquality.so", "pam_cracklib.so"} and step.refuses:
             rules: dict[str, str] = {}
             if step.module == "pam_pwquality.so":
                 for name in _confs(host, "/etc/security/pwquality.conf.d"):
@@ -105,7 +121,7 @@ def _confs(host: Host, folder: str) -> list[str]:
 def _remembered(host: Host, steps: list[pam.Step]) -> int:
     kept = [0]
     for step in steps:
-        if step.module == "pam_pwhistory.so":
+        if step.module == "pam_pwhistory.so" and step.refuses:
             rules = _settings(host, "/etc/security/pwhistory.conf") | step.arguments
             kept.append(int(rules.get("remember", _KEPT_BY_HISTORY)))
         elif step.module == "pam_unix.so":
@@ -124,8 +140,10 @@ def _lockout(host: Host) -> tuple[int, int | None]:
 
 
 def _lock(host: Host, steps: list[pam.Step]) -> tuple[int, int]:
+    counts = any(step.module == "pam_faillock.so" and "authfail" in step.arguments for step in steps)
     for step in steps:
-        if step.module == "pam_faillock.so" and "authsucc" not in step.arguments and step.binding:
+        # It locks only where one line counts the failures and another one refuses before the password is asked for.
+        if step.module == "pam_faillock.so" and "preauth" in step.arguments and step.refuses and counts:
             path = step.arguments.get("conf", "/etc/security/faillock.conf")
             rules = _settings(host, path) | step.arguments
             seconds = rules.get("unlock_time", str(_SECONDS_OF_FAILLOCK))

@@ -16,6 +16,14 @@ BLOCKED, READ_ONLY, ALLOWED = "blocked", "read_only", "allowed"
 _CONFS = ("/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d")
 _RULES = ("/etc/udev/rules.d", "/run/udev/rules.d")
 """Where an administrator's rules stand; those of the distribution block nothing."""
+_OF_ANY_STICK = frozenset({"ACTION", "SUBSYSTEM", "SUBSYSTEMS", "KERNEL", "DRIVERS", "DRIVER", "ENV{DEVTYPE}"}) | {
+    "ENV{ID_BUS}",
+    "ENV{ID_USB_DRIVER}",
+    "ATTR{bInterfaceClass}",
+    "ATTRS{bInterfaceClass}",
+    "ENV{ID_USB_BUS}",
+}
+"""What a rule of udev may ask for and still mean every stick."""
 _GUARD = "/etc/usbguard"
 _NOTHING = ("/bin/true", "/bin/false", "/usr/bin/true", "/usr/bin/false", "/sbin/nologin")
 _POLICIES = r"SOFTWARE\Policies\Microsoft\Windows\RemovableStorageDevices"
@@ -87,8 +95,13 @@ def _driver_blocked(host: Host) -> bool:
     if re.search(r"^usb_storage ", loaded, re.MULTILINE):
         return False
     rules = set()
+    taken: set[str] = set()
     for folder in _CONFS:
         for name in _names(host, folder, ".conf"):
+            if name in taken:
+                # A file hides those of the same name in later folders.
+                continue
+            taken.add(name)
             for line in host.read_file(f"{folder}/{name}").decode("utf-8", "replace").splitlines():
                 words = line.split("#", 1)[0].split()
                 if len(words) >= 2:
@@ -129,7 +142,9 @@ def _guard(host: Host) -> bool | None:
         raise Denied("only root may read the rules of USBGuard, which runs here")
     settings = host.read_file(f"{_GUARD}/usbguard-daemon.conf").decode("utf-8", "replace")
     stated = re.search(r"^\s*ImplicitPolicyTarget\s*=\s*(\w+)", settings, re.MULTILINE)
-    paths = [f"{_GUARD}/rules.conf", *(f"{_GUARD}/rules.d/{name}" for name in _names(host, f"{_GUARD}/rules.d", ""))]
+    places = dict(re.findall(r"^\s*(RuleFile|RuleFolder)\s*=\s*(\S+)", settings, re.MULTILINE))
+    folder = places.get("RuleFolder", f"{_GUARD}/rules.d").rstrip("/")
+    paths = [places.get("RuleFile", f"{_GUARD}/rules.conf"), *(f"{folder}/{name}" for name in _names(host, folder, ""))]
     for path in paths:
         if not host.exists(path):
             continue
@@ -137,8 +152,8 @@ def _guard(host: Host) -> bool | None:
             target, _, condition = line.strip().partition(" ")
             if target not in {"allow", "block", "reject"}:
                 continue
-            applies = _applies(condition)
-            if applies is None and target == "allow":
+            applies = _applies(condition) if target == "allow" else _stops(condition)
+            if applies is None:
                 return None
             if applies:
                 return target != "allow"
@@ -157,11 +172,23 @@ def _applies(condition: str) -> bool | None:
     return None if named else True
 
 
+def _stops(condition: str) -> bool:
+    """Whether a rule that blocks does so for every stick: those of a further condition, or of other devices, do not."""
+    if not condition.strip():
+        return True
+    plain = re.fullmatch(r"with-interface\s+(?:one-of\s*\{([^}]*)\}|(\S+))\s*", condition)
+    return plain is not None and bool({"08:*:*", "*:*:*"} & set((plain[1] or plain[2] or "").split()))
+
+
 def _rules(host: Host) -> str | None:
     """What an administrator's rules of udev do to USB storage, where they are of a plain form."""
     found = ALLOWED
+    taken: set[str] = set()
     for folder in _RULES:
         for name in _names(host, folder, ".rules"):
+            if name in taken:
+                continue
+            taken.add(name)
             text = host.read_file(f"{folder}/{name}").decode("utf-8", "replace").replace("\\\n", " ")
             for line in text.splitlines():
                 line = line.strip()
@@ -170,6 +197,9 @@ def _rules(host: Host) -> str | None:
                 )
                 storage = re.search(r'bInterfaceClass\}=="08"|SUBSYSTEM=="block"|KERNEL=="sd', line)
                 if line.startswith("#") or not usb or not storage:
+                    continue
+                if set(re.findall(r"([A-Z]+(?:\{[^}]*\})?)[!=]=", line)) - _OF_ANY_STICK or "!=" in line:
+                    # A further condition stops some sticks, and lets in others.
                     continue
                 if re.search(r'ATTR\{(?:\.\./)?authorized\}="0"', line):
                     found = BLOCKED

@@ -50,7 +50,10 @@ definitions_updated_minutes_ago             : 90
 def defender(health: str, system: str = "linux") -> dict[str, object]:
     command = {"linux": "/usr/bin/mdatp", "macos": "/usr/local/bin/mdatp"}[system]
     host = BARE.changed(
-        system=system, names=("systemd", "wdavdaemon"), commands={(command, "health"): Ran(0, health, "")}
+        system=system,
+        names=("systemd", "wdavdaemon"),
+        commands={(command, "health"): Ran(0, health, "")},
+        files={"/opt/microsoft/mdatp/sbin/wdavdaemon": b""},
     )
     (product,) = observe(endpoint_protection.PROBE, host).values["products"]
     return product  # type: ignore[no-any-return]
@@ -96,3 +99,12 @@ def test_windows_services_tell_installed_from_running() -> None:
         "Microsoft Defender for Endpoint": False,
         "Microsoft Defender Antivirus": True,
     }
+
+
+def test_a_process_that_only_bears_the_name_of_a_sensor_is_no_running_sensor() -> None:
+    """Anybody may name a process of his own, by prctl(2)."""
+    posing = BARE.changed(names=("systemd", "wdavdaemon"))
+    section = observe(endpoint_protection.PROBE, posing)
+    (product,) = section.values["products"]
+    assert (product["product"], product["running"]) == ("Microsoft Defender for Endpoint", None)
+    assert "running" in section.missing["products"].detail

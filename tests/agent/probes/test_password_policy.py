@@ -12,6 +12,7 @@ from tests.agent.recorded_windows import ACCOUNTS, NET
 
 COMMON = "/etc/pam.d/common-password"
 AUTH = "/etc/pam.d/common-auth"
+COUNTING = "auth [default=die] pam_faillock.so authfail\n"
 UNIX = "password [success=1 default=ignore] pam_unix.so obscure yescrypt\n"
 
 
@@ -48,6 +49,9 @@ def test_the_defaults_of_debian_are_told_as_they_are() -> None:
         ("requisite pam_pwquality.so enforcing=0", 6, False),
         ("optional pam_pwquality.so", 6, False),
         ("requisite pam_cracklib.so minlen=11", 11, False),
+        ("sufficient pam_pwquality.so minlen=14", 6, False),
+        ("[success=ok default=ignore] pam_pwquality.so minlen=14", 6, False),
+        ("[success=1 default=ignore] pam_pwquality.so minlen=14 minclass=1\npassword requisite pam_deny.so", 14, False),
     ],
 )
 def test_arguments_stand_above_the_file_and_credits_shorten(line: str, length: int, complexity: bool) -> None:
@@ -79,7 +83,7 @@ def test_one_way_in_that_never_locks_is_the_rule() -> None:
     ],
 )
 def test_locks_are_read_from_their_module(line: str, attempts: int, minutes: int | None) -> None:
-    found = values(DEBIAN_LAPTOP.changed(files={AUTH: f"{line}\n"}))
+    found = values(DEBIAN_LAPTOP.changed(files={AUTH: f"{line}\n{COUNTING}"}))
     assert (found["lockout_attempts"], found["lockout_minutes"]) == (attempts, minutes)
 
 
@@ -153,3 +157,26 @@ def test_a_mac_without_rules_has_none_and_one_with_odd_rules_is_not_guessed_at()
     section = observe(password_policy.PROBE, MACOS.changed(commands={PWPOLICY: odd}))
     assert section.missing["min_length"].status == "unsupported"
     assert observe(password_policy.PROBE, MACOS.changed(commands={PWPOLICY: Ran(1, "", "no")})).status == "unsupported"
+
+
+@pytest.mark.parametrize(
+    "stack",
+    [
+        "auth required pam_faillock.so preauth\nauth required pam_unix.so\n",
+        "auth required pam_unix.so\nauth [default=die] pam_faillock.so authfail\n",
+        "auth sufficient pam_faillock.so preauth\nauth [default=die] pam_faillock.so authfail\n",
+        "auth [default=ignore] pam_faillock.so preauth\nauth [default=die] pam_faillock.so authfail\n",
+    ],
+)
+def test_a_lock_that_never_counts_or_never_refuses_is_none(stack: str) -> None:
+    """By pam_faillock(8): preauth refuses, authfail counts, and each does nothing without the other."""
+    assert values(DEBIAN_LAPTOP.changed(files={AUTH: stack}))["lockout_attempts"] == 0
+
+
+def test_an_account_without_a_password_leaves_no_length() -> None:
+    """By shadow(5), an empty field, and pam_unix(8), nullok."""
+    shadow = {"/etc/shadow": "root:!:19000:0:90:7:::\nkiosk::19000:0:90:7:::\n"}
+    assert values(DEBIAN_LAPTOP.changed(files=shadow))["min_length"] == 0
+    strict = {AUTH: "auth required pam_unix.so\n"}
+    assert values(DEBIAN_LAPTOP.changed(files=shadow | strict))["min_length"] == 14
+    assert values(NOT_ROOT)["min_length"] == 14

@@ -148,3 +148,48 @@ def test_a_mac_is_never_said_to_block() -> None:
     profile = observe(removable_storage.PROBE, MACOS.changed(files={MEDIA: denied}))
     assert (profile.values["mode"], profile.values["means"]) == (None, ["mount_controls"])
     assert observe(removable_storage.PROBE, MACOS.changed(files={MEDIA: b"no plist"})).status == "error"
+
+
+def test_a_file_of_modprobe_hides_its_namesakes_in_later_folders() -> None:
+    """By modprobe.d(5), and the same of udev(7)."""
+    hidden = {"/lib/modprobe.d/usb.conf": "install usb-storage /bin/false\n", "/etc/modprobe.d/usb.conf": "# none\n"}
+    assert seen(OPEN.changed(files=hidden))[0] == "allowed"
+    assert seen(OPEN.changed(files=hidden | {"/etc/modprobe.d/usb.conf": None}))[0] == "blocked"
+
+
+SETTINGS = {f"{GUARD}/usbguard-daemon.conf": "RuleFile=/srv/rules.conf\n"}
+GUARDED = OPEN.changed(names=("usbguard-daemon",), files=SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("rules", "mode"),
+    [
+        ("allow\n", "allowed"),
+        ("block with-interface 08:*:*\nallow\n", "blocked"),
+        ("reject with-interface one-of { 08:*:* 03:*:* }\nallow\n", "blocked"),
+        ("block with-interface none-of { 08:*:* }\nallow\n", "allowed"),
+        ("block with-interface equals { 08:*:* 03:*:* }\nallow\n", "allowed"),
+        ("block with-interface 08:06:50\nallow\n", "allowed"),
+        ("block with-interface 08:*:* if !allowed-matches(id 1:2)\nallow\n", "allowed"),
+        ("block id 0781:*\nallow\n", "allowed"),
+        ("block\n", "blocked"),
+    ],
+)
+def test_a_rule_of_usbguard_blocks_what_it_names_and_stands_where_the_settings_say(rules: str, mode: str) -> None:
+    """By usbguard-rules.conf(5) and usbguard-daemon.conf(5), RuleFile."""
+    assert seen(GUARDED.changed(files={"/srv/rules.conf": rules}))[0] == mode
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        'ATTRS{idVendor}=="0781", ',
+        'ENV{ID_SERIAL_SHORT}!="4C53", ',
+        'KERNEL!="sda", ',
+    ],
+)
+def test_a_rule_of_udev_for_some_sticks_blocks_not_all(more: str) -> None:
+    line = f'ACTION=="add", SUBSYSTEMS=="usb", {more}ATTR{{bInterfaceClass}}=="08", ATTR{{authorized}}="0"\n'
+    path = "/etc/udev/rules.d/99-usb.rules"
+    assert seen(OPEN.changed(files={path: line}))[0] == "allowed"
+    assert seen(OPEN.changed(files={path: line.replace(more, "")}))[0] == "blocked"
