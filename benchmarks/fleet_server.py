@@ -4,24 +4,26 @@
 
 Everything runs on this machine: the server in a process of its own, the simulated agents (their keys, signatures and
 chains are real) in this one; the load is as fast as both together go. Processor is user and system time of the
-server's processes from /proc, that of the database's beside it. Yardsticks of the same run: one signature verified,
-one exchange and one new connection of a server that reads nothing (uvloop, the same TLS, the same sizes), and one
-heartbeat at the store alone. PostgreSQL is measured where it is installed.
+server's processes from /proc, that of the database's beside it; connections that are kept stand before it is read.
+Yardsticks of the same run: one signature verified, one exchange and one new connection of a server that reads nothing
+(uvloop, the same TLS, the same sizes), and one heartbeat at the store alone. PostgreSQL is measured where it is
+installed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import fleet_agents
 import msgspec
-from fleet_agents import ECHO, Served, Simulated
+from fleet_agents import ECHO, Line, Served, Simulated
 
 from agent import wire
 from scanner.fleet.chain import Nonces, mark_of
@@ -47,15 +49,43 @@ class Load:
     """A new connection for every message, as agents do, or the same ones again and again."""
 
 
-async def speak(load: Load, agents: list[Simulated], messages: int, *, reports: bool) -> float:
-    """Let the agents speak in turn; gives messages in a second. Anything but 200 ends the run."""
+@dataclass
+class Spent:
+    """What one part of a measurement cost: processor of the server and of its database, and messages in a second."""
+
+    server: float
+    database: float
+    rate: float
+
+
+async def lines(load: Load, context: ssl.SSLContext | None) -> list[Line | None]:
+    """Connections that stand before anything is measured; None for each where every message has its own."""
+    if load.anew:
+        return [None] * load.connections
+    return [await fleet_agents.connect(load.port, context) for _ in range(load.connections)]
+
+
+async def measured(
+    served: Served, messages: int, standing: list[Line | None], one_line: Callable[[Line | None], Awaitable[None]]
+) -> Spent:
+    """Let every connection speak at once; ``/proc`` is read when they stand, and before they end."""
+    before, began = served.processor(), time.perf_counter()
+    await asyncio.gather(*(one_line(line) for line in standing))
+    rate, after = messages / (time.perf_counter() - began), served.processor()
+    for line in standing:
+        if line is not None:
+            line.transport.close()
+    return Spent((after[0] - before[0]) / messages, (after[1] - before[1]) / messages, rate)
+
+
+async def speak(load: Load, agents: list[Simulated], messages: int, served: Served, *, reports: bool) -> Spent:
+    """Let the agents speak in turn. Anything but 200 ends the run."""
     context = fleet_agents.trusting(load.folder) if load.tls else None
     section = fleet_agents.sections_of_this_host()[fleet_agents.CHANGING]
     turns = iter(range(messages))
     free = list(agents)
 
-    async def one_line() -> None:
-        line = None if load.anew else await fleet_agents.connect(load.port, context)
+    async def one_line(line: Line | None) -> None:
         for _ in turns:
             agent = free.pop(0)
             body, root = agent.changed_report(section) if reports else (agent.beat(), agent.root)
@@ -69,26 +99,23 @@ async def speak(load: Load, agents: list[Simulated], messages: int, *, reports: 
             agent.accepted(root, msgspec.json.decode(answer))
             free.append(agent)
 
-    began = time.perf_counter()
-    await asyncio.gather(*(one_line() for _ in range(load.connections)))
-    return messages / (time.perf_counter() - began)
+    return await measured(served, messages, await lines(load, context), one_line)
 
 
-async def echo(load: Load, messages: int) -> None:
+async def echo(load: Load, messages: int, served: Served) -> Spent:
     """The same traffic to a server that reads nothing."""
     context = fleet_agents.trusting(load.folder) if load.tls else None
     turns = iter(range(messages))
     request = Simulated().request(wire.BEAT, b"x" * 420)
 
-    async def one_line() -> None:
-        line = None if load.anew else await fleet_agents.connect(load.port, context)
+    async def one_line(line: Line | None) -> None:
         for _ in turns:
             used = line or await fleet_agents.connect(load.port, context)
             await used.ask(request)
             if line is None:
                 used.transport.close()
 
-    await asyncio.gather(*(one_line() for _ in range(load.connections)))
+    return await measured(served, messages, await lines(load, context), one_line)
 
 
 def stored(folder: Path, agents: list[Simulated], messages: int) -> list[float]:
@@ -131,17 +158,13 @@ class Measured:
         warm = messages // 10
         for reports in (False, True):
             count = (messages // 3 if reports else messages) // PARTS
-            fleet_agents.run(speak(load, agents, warm, reports=reports))
-            spent, beside, rates = [], [], []
-            for _ in range(PARTS):
-                before = served.processor()
-                rates.append(fleet_agents.run(speak(load, agents, count, reports=reports)))
-                after = served.processor()
-                spent.append((after[0] - before[0]) / count)
-                beside.append((after[1] - before[1]) / count)
-            own = f"database's own {sorted(beside)[PARTS // 2] * 1000:.3f} ms  " if served.database_pid else ""
+            fleet_agents.run(speak(load, agents, warm, served, reports=reports))
+            parts = [fleet_agents.run(speak(load, agents, count, served, reports=reports)) for _ in range(PARTS)]
+            beside = sorted(part.database for part in parts)[PARTS // 2]
+            own = f"database's own {beside * 1000:.3f} ms  " if served.database_pid else ""
             name = "changed report" if reports else "heartbeat"
-            self.tell(f"{what}, {name}", spent, f"{own}{max(rates):.0f}/s")
+            rate = max(part.rate for part in parts)
+            self.tell(f"{what}, {name}", [part.server for part in parts], f"{own}{rate:.0f}/s")
 
 
 def main() -> None:
@@ -162,13 +185,11 @@ def main() -> None:
             pass  # it has made its certificate
         for tls, anew in ((True, False), (True, True), (False, False)):
             with fleet_agents.serving(folder, tls=tls, program=ECHO) as served:
-                fleet_agents.run(echo(Load(folder, served.port, tls, connections, anew), messages // 10))
-                spent, count = [], messages // (3 if anew else 1) // PARTS
-                for _ in range(PARTS):
-                    before = served.processor()[0]
-                    fleet_agents.run(echo(Load(folder, served.port, tls, connections, anew), count))
-                    spent.append((served.processor()[0] - before) / count)
-                rows.tell(f"yardstick: nothing read, {_way(tls, anew)}", spent)
+                load = Load(folder, served.port, tls, connections, anew)
+                fleet_agents.run(echo(load, messages // 10, served))
+                count = messages // (3 if anew else 1) // PARTS
+                parts = [fleet_agents.run(echo(load, count, served)) for _ in range(PARTS)]
+                rows.tell(f"yardstick: nothing read, {_way(tls, anew)}", [part.server for part in parts])
         rows.tell("yardstick: one heartbeat at the store, SQLite", stored(folder, agents, 2048))
         _server("SQLite", rows, folder, agents, (messages, connections))
         _bytes(folder, agents, 2000)

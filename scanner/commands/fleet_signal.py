@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
 from pathlib import Path
 
 import click
 import msgspec
 
+from scanner.commands.fleet_options import (
+    database_of,
+    folder_option,
+    json_option,
+    networks_option,
+    now_ms,
+    say_list,
+    seconds,
+)
 from scanner.errors import UnknownName, UsageError
-from scanner.fleet.settings import load_settings, open_database
+from scanner.fleet.settings import load_settings
 from scanner.fleet.signal_callers import Caller, callers, let_in, shut_out
 from scanner.fleet.signal_keys import load_signer, make_key
-
-_UNITS = {"h": 3600, "d": 86_400}
-folder_option = click.option(
-    "--folder",
-    envvar="ZTGRADE_FLEET",
-    type=click.Path(path_type=Path),
-    default=Path("fleet"),
-    show_default=True,
-    help="The fleet server's folder.",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 
 
 @click.group("signal")
@@ -47,7 +44,7 @@ def key(folder: Path, new: bool) -> None:
 @folder_option
 @click.option("--name", help="Of the caller, such as gateway-1; stands in the audit log.")
 @click.option("--life", default="90d", show_default=True, help="How long it is good: 12h, 90d; at most 366d.")
-@click.option("--network", "networks", multiple=True, metavar="CIDR", help="Only from there; repeat.")
+@networks_option
 @click.option("--list", "listed", is_flag=True, help="List tokens instead of making one.")
 @click.option("--revoke", metavar="HANDLE", help="Let a token read nothing more.")
 @json_option
@@ -63,14 +60,14 @@ def token(
     """Make a token that reads verdicts and nothing else; it is printed once and never again."""
     if sum((name is not None, listed, revoke is not None)) != 1:
         raise UsageError("give one of --name, --list and --revoke")
-    now = int(time.time() * 1000)
-    with closing(open_database(folder, load_settings(folder))) as database:
+    now = now_ms()
+    with database_of(folder) as database:
         if revoke:
             shut_out(database, revoke, now)
         elif listed:
             _list(callers(database), now, as_json)
         elif name is not None:
-            click.echo(let_in(database, name, _seconds(life), networks, now))
+            click.echo(let_in(database, name, seconds(life), networks, now))
 
 
 @signal.command("show")
@@ -84,7 +81,7 @@ def show(folder: Path, agent: str | None, as_json: bool) -> None:
     from scanner.fleet.serving import standing_of
     from scanner.fleet.signal_verdict import judge
 
-    standing, now = standing_of(folder, load_settings(folder)), int(time.time() * 1000)
+    standing, now = standing_of(folder, load_settings(folder)), now_ms()
     with closing(FleetReader.open(folder)) as reader:
         found = list(reader.agents())
         if agent is not None:
@@ -115,18 +112,8 @@ def rules(folder: Path) -> None:
 
 
 def _list(found: list[Caller], now: int, as_json: bool) -> None:
-    from scanner.commands.session import say, say_json
-
-    if as_json:
-        say_json([msgspec.to_builtins(each) | {"digest": each.digest.hex()} for each in found])
-        return
+    lines = []
     for each in found:
         state = "revoked" if each.revoked else "ended" if now >= each.expires else "good"
-        say(f"{each.handle}  {each.name}  {state}  {' '.join(each.networks)}".rstrip())
-
-
-def _seconds(life: str) -> int:
-    number, unit = life[:-1], life[-1:]
-    if unit not in _UNITS or not number.isascii() or not number.isdecimal() or not 0 < len(number) <= 4:
-        raise UsageError(f"--life {life!r}: write it like 12h or 90d")
-    return int(number) * _UNITS[unit]
+        lines.append(f"{each.handle}  {each.name}  {state}  {' '.join(each.networks)}")
+    say_list(found, lines, as_json=as_json)

@@ -25,8 +25,8 @@ from scanner.fleet.keyring import Keyring, PublicKey
 from scanner.fleet.messages import BadMessage, Beat, Enrolment, Renewal, Report, decoded, offered
 from scanner.fleet.metrics import Metrics
 from scanner.fleet.settings import Settings
+from scanner.fleet.shown_once import within
 from scanner.fleet.signal_service import Signal
-from scanner.fleet.tokens import within
 from scanner.fleet.writer import Busy, Errand, Writer
 
 KINDS: dict[str, tuple[str, type[Beat]]] = {

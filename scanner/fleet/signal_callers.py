@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import ipaddress
 import json
 import re
 import secrets
@@ -12,16 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scanner.errors import UsageError
+from scanner.fleet import shown_once
 from scanner.fleet.database import Database, Row
 from scanner.fleet.journal import AUDIT, note
-from scanner.fleet.tokens import within
+from scanner.fleet.shown_once import Kept, within, written
 
 PREFIX = "zp1."
 """Of tokens that read verdicts; tokens to enrol with begin otherwise and open nothing here."""
 LONGEST_S = 366 * 86_400
-_HANDLE = 16
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-_COLUMNS = "handle, digest, name, expires, networks, revoked"
+_COLUMNS = "handle, name, expires, networks, revoked"
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,6 @@ class Caller:
     """One who may read verdicts; ``handle`` names the token without giving it away."""
 
     handle: str
-    digest: bytes
     name: str
     expires: int
     """In ms since 1970."""
@@ -51,39 +47,30 @@ def let_in(database: Database, name: str, life_s: int, networks: Sequence[str], 
         raise UsageError(f"{name!r} is no name of a caller; write up to 40 of a-z, 0-9 and -, such as gateway-1")
     if not 1 <= life_s <= LONGEST_S:
         raise UsageError("a token that reads verdicts is good for at most 366 days")
-    for network in networks:
-        try:
-            ipaddress.ip_network(network)
-        except ValueError as error:
-            raise UsageError(f"{network!r} is no network; write it like 10.1.0.0/16 ({error})") from error
+    near = written(networks)
     secret = PREFIX + secrets.token_urlsafe(32)
-    digest = hashlib.sha256(secret.encode()).digest()
-    handle = digest.hex()[:_HANDLE]
+    kept = Kept.of(secret)
     with database.transaction():
         database.run(
             "INSERT INTO caller (handle, digest, name, made, expires, networks, revoked) VALUES (?, ?, ?, ?, ?, ?, 0)",
-            (handle, digest, name, now, now + life_s * 1000, json.dumps(list(networks))),
+            (kept.handle, kept.digest, name, now, now + life_s * 1000, near),
         )
-        note(database, AUDIT, now, event="caller_let_in", caller=handle, name=name, life_s=life_s)
+        note(database, AUDIT, now, event="caller_let_in", caller=kept.handle, name=name, life_s=life_s)
     return secret
 
 
 def shut_out(database: Database, handle: str, now: int) -> None:
     """Let a token read nothing more; raises UsageError where there is none of that handle."""
     with database.transaction():
-        if not database.rows("UPDATE caller SET revoked = 1 WHERE handle = ? RETURNING handle", (handle,)):
+        if not shown_once.revoke(database, "caller", handle):
             raise UsageError(f"there is no token {handle!r}; see: ztgrade fleet signal token --list")
         note(database, AUDIT, now, event="caller_shut_out", caller=handle)
 
 
 def find_caller(database: Database, secret: str) -> Caller | None:
     """The caller of a secret, whatever has become of it."""
-    digest = hashlib.sha256(secret.encode()).digest()
-    for row in database.rows(f"SELECT {_COLUMNS} FROM caller WHERE handle = ?", (digest.hex()[:_HANDLE],)):
-        caller = _caller(row)
-        if hmac.compare_digest(caller.digest, digest):
-            return caller
-    return None
+    row = shown_once.find(database, "caller", _COLUMNS, secret)
+    return _caller(row) if row else None
 
 
 def callers(database: Database) -> list[Caller]:
@@ -92,5 +79,5 @@ def callers(database: Database) -> list[Caller]:
 
 
 def _caller(row: Row) -> Caller:
-    handle, digest, name, expires, networks, revoked = row
-    return Caller(handle, bytes(digest), name, expires, tuple(json.loads(networks)), bool(revoked))
+    handle, name, expires, networks, revoked = row
+    return Caller(handle, name, expires, tuple(json.loads(networks)), bool(revoked))
