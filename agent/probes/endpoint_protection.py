@@ -1,16 +1,26 @@
-"""Protection products of the known list that are installed or run on this host."""
+"""Protection products of the known list that are installed or run on this host.
+
+The Windows and macOS branches were never run on Windows or macOS; they follow the documents that the tests name.
+"""
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
 from agent.confinement import refuse_foreign_namespaces
 from agent.host import Host
+from agent.powershell import answers, question
 from agent.products import Product, known_products, running, running_names
-from agent.section import UNSUPPORTED, Denied, Missing, NotSupported, Probe, Seen, moment
+from agent.section import UNSUPPORTED, CannotLook, Denied, Missing, NotSupported, Probe, Seen, moment
 
 _MDATP = {"linux": "/usr/bin/mdatp", "macos": "/usr/local/bin/mdatp"}
+MP_STATUS = question(
+    "Get-MpComputerStatus | Select-Object AMRunningMode,RealTimeProtectionEnabled,IsTamperProtected,"
+    "@{n='SignaturesAt';e={$_.AntivirusSignatureLastUpdated.ToUniversalTime()"
+    ".ToString('yyyy-MM-ddTHH:mm:ssZ',[cultureinfo]::InvariantCulture)}}"
+)
 _LONGEST_MINUTES = 5 * 366 * 24 * 60
 """``mdatp health`` has been seen to count the minutes since 1970; nothing that old is the age of signatures."""
 
@@ -56,7 +66,31 @@ def _described(host: Host, product: Product, runs: bool | None) -> dict[str, Any
         entry["signatures_at"] = moment(max(written))
     if product.name == "Microsoft Defender for Endpoint" and host.system in _MDATP and runs:
         entry |= _defender(host)
+    if product.name == "Microsoft Defender Antivirus" and host.system == "windows" and runs:
+        entry |= _windows_defender(host)
     return entry
+
+
+def _windows_defender(host: Host) -> dict[str, Any]:
+    """What ``Get-MpComputerStatus`` says of the antivirus; its service runs in passive mode, too."""
+    try:
+        status = answers(host, MP_STATUS, "its protection")[0]
+    except (OSError, CannotLook, ValueError, LookupError):
+        return {}
+    told: dict[str, Any] = {}
+    mode, guards, tamper = (
+        status.get(key) for key in ("AMRunningMode", "RealTimeProtectionEnabled", "IsTamperProtected")
+    )
+    if mode == "Normal" and guards is True:
+        told["mode"] = "block"
+    elif mode in {"Passive", "Passive Mode", "SxS Passive Mode", "EDR Block", "EDR Block Mode"}:
+        told["mode"] = "passive"
+    if isinstance(tamper, bool):
+        told["tamper_protection"] = tamper
+    written = str(status.get("SignaturesAt"))
+    if re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", written):
+        told["signatures_at"] = written
+    return told
 
 
 def _defender(host: Host) -> dict[str, Any]:
@@ -84,6 +118,11 @@ def _defender(host: Host) -> dict[str, Any]:
 PROBE = Probe(
     name="endpoint_protection",
     schema_version=1,
-    reads=("names of processes or services", "paths in products.toml", *(f"{path} health" for path in _MDATP.values())),
+    reads=(
+        "names of processes or services",
+        "paths in products.toml",
+        *(f"{path} health" for path in _MDATP.values()),
+        " ".join(MP_STATUS),
+    ),
     look=look,
 )

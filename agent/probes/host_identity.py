@@ -7,6 +7,7 @@ the documents that the tests name.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -39,6 +40,8 @@ HARDWARE = question(
     "Endorsement=(Get-TpmEndorsementKeyInfo -HashAlgorithm Sha256 -ErrorAction SilentlyContinue).PublicKeyHash}"
 )
 _NO_SERIAL = {"", "none", "not specified", "default string", "to be filled by o.e.m.", "system serial number", "0"}
+_MODEL = ("/usr/sbin/sysctl", "-n", "hw.model")
+_SOLD_AS = ("/usr/sbin/system_profiler", "-json", "SPHardwareDataType")
 _WINDOWS = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 
 
@@ -78,22 +81,33 @@ def _linux(host: Host, missing: dict[str, Missing]) -> tuple[str | None, Iterabl
 
 
 def _form(host: Host, missing: dict[str, Missing]) -> str | None:
-    try:
-        for line in host.read_file("/etc/machine-info").decode("utf-8", "replace").splitlines():
-            key, _, value = line.partition("=")
-            if key.strip() == "CHASSIS" and value.strip(" \"'") in _MACHINE_INFO:
-                return _MACHINE_INFO[value.strip(" \"'")]
-    except FileNotFoundError:
-        pass
+    """By the firmware; what a person wrote down counts where that states none, and never against it."""
+    noted = _noted_form(host)
     try:
         chassis = int(host.read_file("/sys/class/dmi/id/chassis_type"))
     except (FileNotFoundError, ValueError):
-        missing["category"] = Missing(UNSUPPORTED, "the firmware states no form; CHASSIS= in /etc/machine-info may")
-        return None
-    if chassis not in _CHASSIS:
+        chassis = 0
+    stated = _CHASSIS.get(chassis)
+    if noted and stated and noted != stated:
+        detail = f"the firmware states a {stated}, and CHASSIS= in /etc/machine-info a {noted}"
+    elif noted or stated:
+        return noted or stated
+    elif chassis:
         detail = f"the firmware states form {chassis}, as virtual machines do; CHASSIS= in /etc/machine-info may say"
-        missing["category"] = Missing(UNSUPPORTED, detail)
-    return _CHASSIS.get(chassis)
+    else:
+        detail = "the firmware states no form; CHASSIS= in /etc/machine-info may"
+    missing["category"] = Missing(UNSUPPORTED, detail)
+    return None
+
+
+def _noted_form(host: Host) -> str | None:
+    try:
+        lines = host.read_file("/etc/machine-info").decode("utf-8", "replace").splitlines()
+    except FileNotFoundError:
+        return None
+    pairs = (line.partition("=") for line in lines)
+    noted = [value.strip(" \"'") for key, _, value in pairs if key.strip() == "CHASSIS"]
+    return _MACHINE_INFO.get(noted[-1]) if noted else None
 
 
 def _firmware(host: Host, name: str, file: str, missing: dict[str, Missing]) -> str | None:
@@ -170,18 +184,27 @@ def _macos(host: Host, missing: dict[str, Missing]) -> tuple[str | None, Iterabl
     uuid = found.get("IOPlatformUUID", "").lower() or None
     if uuid is None:
         missing["machine_id"] = missing["smbios_uuid"] = Missing(UNSUPPORTED, "ioreg shows no IOPlatformUUID")
-    model = host.run(["/usr/sbin/sysctl", "-n", "hw.model"]).output
-    category = None
-    if model.startswith("MacBook"):
-        category = "laptop"
-    elif model.startswith(("iMac", "Macmini", "MacPro")):
-        category = "desktop"
-    else:
-        missing["category"] = Missing(UNSUPPORTED, "the model name does not tell the form")
+    category = _mac_form(host)
+    if category is None:
+        missing["category"] = Missing(UNSUPPORTED, "neither model nor name of the machine tells the form")
     if "IOPlatformSerialNumber" not in found:
         missing["serial"] = Missing(UNSUPPORTED, "ioreg shows no serial number")
     missing["tpm_ek_sha256"] = Missing(UNSUPPORTED, "a Mac has no TPM")
     return uuid, (category, found.get("IOPlatformSerialNumber"), uuid, None)
+
+
+def _mac_form(host: Host) -> str | None:
+    """By the model and, since those of later Macs are all called Mac, by the name under which it is sold."""
+    model = host.run(_MODEL).output.strip()
+    if re.match(r"Mac\d", model):
+        try:
+            told = json.loads(host.run(_SOLD_AS).output)["SPHardwareDataType"][0]
+            model = str(told.get("machine_name", "")).replace(" ", "")
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            return None
+    if model.startswith("MacBook"):
+        return "laptop"
+    return "desktop" if model.lower().startswith(("imac", "macmini", "macpro", "macstudio")) else None
 
 
 PROBE = Probe(
@@ -198,7 +221,8 @@ PROBE = Probe(
         r"HKLM\SOFTWARE\Microsoft\Cryptography",
         " ".join(HARDWARE),
         "/usr/sbin/ioreg -rd1 -c IOPlatformExpertDevice",
-        "/usr/sbin/sysctl -n hw.model",
+        " ".join(_MODEL),
+        " ".join(_SOLD_AS),
     ),
     look=look,
 )

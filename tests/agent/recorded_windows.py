@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from agent.host import Ran
-from agent.probes import administrators, boot, host_identity, patching, vpn
+from agent.probes import administrators, boot, endpoint_protection, host_identity, patching, vpn
 
 REG = r"C:\Windows\System32\reg.exe"
 DSREGCMD = (r"C:\Windows\System32\dsregcmd.exe", "/status")
@@ -131,6 +131,14 @@ COMMANDS: dict[tuple[str, ...], Ran | Exception] = {
         {"Name": r"WS-17\Administrator", "Sid": "S-1-5-21-1004336348-1177238915-682003330-500", "Enabled": False},
         {"Name": r"WS-17\wang", "Sid": "S-1-5-21-1004336348-1177238915-682003330-1001", "Enabled": True},
         {"Name": r"BANK\Domain Admins", "Sid": "S-1-5-21-3623811015-3361044348-30300820-512", "Enabled": None},
+    ),
+    endpoint_protection.MP_STATUS: objects(
+        {
+            "AMRunningMode": "Normal",
+            "RealTimeProtectionEnabled": True,
+            "IsTamperProtected": True,
+            "SignaturesAt": "2026-11-19T22:10:05Z",
+        }
     ),
     DSREGCMD: device_state("YES", "YES", "BANK"),
     NET: Ran(0, ACCOUNTS, ""),

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from agent.host import Ran
 from agent.probes import endpoint_protection, observe
 from tests.agent.recorded import CONTAINER, DEBIAN_LAPTOP, NOT_ROOT, NOW, WINDOWS
+from tests.agent.recorded_windows import objects
 
 BARE = DEBIAN_LAPTOP.changed(files={"/opt/CrowdStrike/falconctl": None}, names=("systemd", "sshd"))
 
@@ -108,3 +112,29 @@ def test_a_process_that_only_bears_the_name_of_a_sensor_is_no_running_sensor() -
     (product,) = section.values["products"]
     assert (product["product"], product["running"]) == ("Microsoft Defender for Endpoint", None)
     assert "running" in section.missing["products"].detail
+
+
+ANTIVIRUS = "Microsoft Defender Antivirus"
+TOLD = {"AMRunningMode": "Normal", "RealTimeProtectionEnabled": True, "IsTamperProtected": True, "SignaturesAt": "x"}
+
+
+def antivirus(answer: Ran | None) -> dict[str, Any]:
+    host = WINDOWS.changed(commands={endpoint_protection.MP_STATUS: answer})
+    products = observe(endpoint_protection.PROBE, host).values["products"]
+    return next(one for one in products if one["product"] == ANTIVIRUS)  # type: ignore[no-any-return]
+
+
+def test_windows_tells_how_its_antivirus_works_and_how_old_its_signatures_are() -> None:
+    """By "Get-MpComputerStatus" and MSFT_MpComputerStatus of the Defender provider."""
+    told = antivirus(WINDOWS.commands[endpoint_protection.MP_STATUS])  # type: ignore[arg-type]
+    assert (told["running"], told["mode"], told["tamper_protection"]) == (True, "block", True)
+    assert told["signatures_at"] == "2026-11-19T22:10:05Z"
+    assert antivirus(objects(TOLD | {"AMRunningMode": "Passive Mode"}))["mode"] == "passive"
+    assert antivirus(objects(TOLD | {"RealTimeProtectionEnabled": False}))["mode"] is None
+    assert antivirus(objects(TOLD))["signatures_at"] is None
+
+
+@pytest.mark.parametrize("answer", [None, Ran(1, "", "0x800106ba"), objects(), Ran(0, "{", "")])
+def test_an_antivirus_of_windows_that_does_not_answer_is_not_said_to_be_fresh(answer: Ran | None) -> None:
+    told = antivirus(answer)
+    assert (told["running"], told["mode"], told["tamper_protection"], told["signatures_at"]) == (True, None, None, None)

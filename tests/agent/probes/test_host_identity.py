@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 import pytest
 
+from agent.host import Ran
 from agent.probes import host_identity, observe
 from tests.agent.recorded import CONTAINER, DEBIAN_LAPTOP, MACOS, NOT_ROOT, WINDOWS
 from tests.agent.recorded_tpm import PUBLIC_KEY
 from tests.agent.recorded_windows import objects
+
+MODEL = ("/usr/sbin/sysctl", "-n", "hw.model")
 
 
 def test_a_laptop_is_known_by_machine_id_and_chassis() -> None:
@@ -101,3 +105,36 @@ def test_a_mac_has_one_uuid_and_no_tpm() -> None:
     section = observe(host_identity.PROBE, MACOS)
     assert (section.values["serial"], section.values["smbios_uuid"]) == ("C02XYZ", section.values["machine_id"])
     assert section.missing["tpm_ek_sha256"].status == "unsupported"
+
+
+@pytest.mark.parametrize(
+    ("noted", "chassis", "form"),
+    [
+        ("server", "10", None),
+        ("laptop", "10", "laptop"),
+        ("server", "1", "server"),
+        ("server", None, "server"),
+        ("vm", "10", "laptop"),
+        ("vm", "1", None),
+    ],
+)
+def test_what_is_written_down_does_not_stand_against_the_firmware(
+    noted: str, chassis: str | None, form: str | None
+) -> None:
+    """A laptop that is noted as a server would be excused from what laptops are asked for."""
+    files = {"/etc/machine-info": f'CHASSIS="{noted}"\n', "/sys/class/dmi/id/chassis_type": chassis}
+    section = observe(host_identity.PROBE, DEBIAN_LAPTOP.changed(files=files))
+    assert section.values["category"] == form
+    assert (form is None) == ("category" in section.missing)
+
+
+@pytest.mark.parametrize(
+    ("name", "form"), [("MacBook Air", "laptop"), ("Mac mini", "desktop"), ("Mac Studio", "desktop"), ("Virtual", None)]
+)
+def test_a_mac_of_today_is_known_by_the_name_under_which_it_is_sold(name: str, form: str | None) -> None:
+    """By system_profiler(8), SPHardwareDataType: models are called Mac14,2 and so on whatever their form is."""
+    told = Ran(0, json.dumps({"SPHardwareDataType": [{"machine_model": "Mac14,2", "machine_name": name}]}), "")
+    answers = {MODEL: Ran(0, "Mac14,2\n", ""), ("/usr/sbin/system_profiler", "-json", "SPHardwareDataType"): told}
+    assert observe(host_identity.PROBE, MACOS.changed(commands=answers)).values["category"] == form
+    silent = MACOS.changed(commands={MODEL: Ran(0, "Mac14,2\n", "")})
+    assert observe(host_identity.PROBE, silent).missing["category"].status == "unsupported"
