@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from collectors.advisories.severity import Severity, worse
-from collectors.advisories.versions import Compare, compare_dpkg, compare_rpm
+from collectors.advisories.versions import Compare, compare_dpkg, compare_rpm, remembered
 from scanner.facts.device import OpenAdvisory
 
 COMPARES: Mapping[str, Compare] = MappingProxyType(
@@ -35,7 +35,7 @@ _SIGNED_KERNEL = re.compile(r"linux-signed(?:-[a-z0-9]+)?")
 _CVE = re.compile(r"CVE-[0-9]{4}-[0-9]{4,10}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stretch:
     """Versions from ``introduced`` (empty: from the first) up to, and without, ``fixed``; or up to ``last`` with it.
 
@@ -55,7 +55,7 @@ class Stretch:
         return not self.last or compare(version, self.last) <= 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Flaw:
     """One flaw of one package of one release."""
 
@@ -63,6 +63,8 @@ class Flaw:
     stretches: tuple[Stretch, ...]
     severity: Severity | None = None
     published: datetime | None = None
+    versions: tuple[str, ...] = ()
+    """Versions that have the flaw too, one by one."""
     decided: bool = True
     """False where the feed has not yet settled whether the package has the flaw."""
 
@@ -133,6 +135,12 @@ class Feed:
     """By release, such as ``debian:12``, then by package."""
     whole: bool = True
     """False for single records, which prove flaws alone."""
+    _compares: Mapping[Compare, Compare] = field(
+        default_factory=lambda: {compare: remembered(compare) for compare in (compare_dpkg, compare_rpm)},
+        init=False,
+        repr=False,
+        compare=False,
+    )
 
     def add(self, release: str, package: str, flaw: Flaw) -> None:
         """Note a flaw."""
@@ -149,11 +157,12 @@ class Feed:
 
     def open_on(self, installed: Inventory) -> Iterator[OpenAdvisory]:
         """The flaws of what is installed; raises ValueError for a version that is none."""
-        compare = COMPARES[installed.system]
+        compare = self._compares[COMPARES[installed.system]]
         known = self.flaws.get(installed.release, {})
         for package in installed.packages:
             for flaw, version in _of(known, package, installed.system):
-                told = _told(flaw, package, version, compare)
+                bare = version != package.version and COMPARES[installed.system] is compare_rpm
+                told = _told(flaw, package, version, _without_epochs(compare) if bare else compare)
                 if told is not None:
                     yield told
 
@@ -198,16 +207,14 @@ def _of(known: Mapping[str, list[Flaw]], package: Package, system: str) -> Itera
         yield flaw, source_version
 
 
-def _compare_without_epochs(one: str, other: str) -> int:
-    return compare_rpm(one, other.rpartition(":")[2])
+def _without_epochs(compare: Compare) -> Compare:
+    """What rpm says of a source bears no epoch, so none is compared."""
+    return lambda one, other: compare(one, other.rpartition(":")[2])
 
 
 def _told(flaw: Flaw, package: Package, version: str, compare: Compare) -> OpenAdvisory | None:
-    if compare is compare_rpm and version != package.version:
-        # What rpm says of a source bears no epoch, so none is compared.
-        compare = _compare_without_epochs
     struck = [stretch for stretch in flaw.stretches if stretch.holds(version, compare)]
-    if not struck:
+    if not struck and not any(compare(version, each) == 0 for each in flaw.versions):
         return None
     return OpenAdvisory(
         id=flaw.id,

@@ -67,6 +67,7 @@ def read(content: bytes, name: str) -> Feed:
     feed: Feed | None = None
     wrong: list[str] = []
     newest: datetime | None = None
+    named: dict[str, str] = {}
     for place, record in _records(content, name):
         if isinstance(record, str):
             wrong.append(f"{place}: {record}")
@@ -74,7 +75,7 @@ def read(content: bytes, name: str) -> Feed:
         newest = record.modified if newest is None else max(newest, record.modified)
         feed = feed or Feed(f"osv:{name}", record.modified, whole=content[:2] == b"PK")
         if record.withdrawn is None:
-            _add(feed, record)
+            _add(feed, record, named)
     if wrong:
         more = f" and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
         raise Malformed(f"{name}: {'; '.join(wrong[:NAMED])}{more}; get the file anew, for such a feed proves nothing")
@@ -120,7 +121,7 @@ def _packed(content: bytes, name: str) -> Iterator[tuple[str, Record | str]]:
         raise Malformed(f"{name}: the ZIP cannot be read: {error}") from error
 
 
-def _add(feed: Feed, record: Record) -> None:
+def _add(feed: Feed, record: Record, named: dict[str, str]) -> None:
     flaw_id = common_id(record.id, [*record.aliases, *record.upstream])
     for affected in record.affected:
         found = _ECOSYSTEM.fullmatch(affected.package.ecosystem)
@@ -129,7 +130,8 @@ def _add(feed: Feed, record: Record) -> None:
         release = f"{_SYSTEMS[found[1]]}:{found[2] if found[1] == 'Ubuntu' else found[2].split('.', 1)[0]}"
         severity = _severity(affected.severity or record.severity)
         published = record.published
-        flaw = Flaw(flaw_id, tuple(_stretches(affected)), severity, published)
+        versions = tuple(named.setdefault(version, version) for version in affected.versions)
+        flaw = Flaw(flaw_id, tuple(_stretches(affected)), severity, published, versions)
         feed.add(release, affected.package.name, flaw)
 
 
@@ -141,7 +143,7 @@ def _severity(given: list[_Severity]) -> Severity | None:
 
 
 def _stretches(affected: _Affected) -> Iterator[Stretch]:
-    """Of ranges by ecosystem; single versions that are listed; with neither, every version."""
+    """Of ranges by ecosystem; every version where neither a range nor a version is told."""
     ordered = [each for each in affected.ranges if each.type == "ECOSYSTEM"]
     for each in ordered:
         introduced: str | None = None
@@ -155,8 +157,6 @@ def _stretches(affected: _Affected) -> Iterator[Stretch]:
                 introduced = None
         if introduced is not None:
             yield Stretch(introduced)
-    for version in affected.versions:
-        yield Stretch(introduced=version, last=version)
     if not ordered and not affected.versions:
         yield Stretch()
 

@@ -55,5 +55,5 @@ def _names(target: Item, document: Document) -> tuple[str, ...]:
         case [Entity(name="name", operation="equals", variable=variable, check=check)]:
             values = document.variables.get(variable)
             if values is not None and not isinstance(values, Captured):
-                return values if check == "at least one" or len(values) == 1 else ()
+                return tuple(dict.fromkeys(values)) if check == "at least one" or len(values) == 1 else ()
     return ()

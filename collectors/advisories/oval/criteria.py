@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from collectors.kleene import every, negated, some
 
 Truth = bool | None
+OPERATORS = ("AND", "OR", "ONE", "XOR")
 
 
 def joined(operator: str, values: Sequence[Truth]) -> Truth:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from functools import lru_cache
 
 from collectors.advisories.feed import Inventory, Package
 from collectors.advisories.oval.criteria import Truth, joined, turned
 from collectors.advisories.oval.document import Document, read
 from collectors.advisories.oval.host import Host, Seen
 from collectors.advisories.oval.tree import Branch, Extended, Leaf, Node, grown
-from collectors.advisories.versions import Compare, compare_dpkg, compare_rpm
+from collectors.advisories.versions import Compare, compare_dpkg, compare_rpm, remembered
 from scanner.errors import Malformed
 from scanner.facts.device import OpenAdvisory
 
@@ -19,10 +18,8 @@ WHOLE_FROM = 50
 """Definitions of a release; a document with fewer is taken for a part of what its maker knows, such as one advisory."""
 KINDS = ("vulnerability", "patch")
 """Classes of definitions that are true where a flaw is there, or its repair missing."""
-MOST_COMPARED = 1 << 18
-"""Pairs of versions whose order is kept; hosts of a fleet have much the same."""
-MOST_PLATFORMS = 64
-"""Kinds of hosts, by version and running kernel, of which is kept what holds without any package."""
+MOST_KINDS = 256
+"""Kinds of hosts, by all but their packages, of which is kept what holds of them without any package."""
 
 
 def read_feed(pieces: Iterable[bytes], name: str) -> OvalFeed:
@@ -49,14 +46,15 @@ class OvalFeed:
         self.trees = growth.trees
         self.conditions = growth.conditions
         self._by_package = growth.by_package
+        self._of_the_system = growth.of_the_system
         self._counts = Counter(
             release for each in document.definitions if each.kind in KINDS for release in each.releases
         )
         self._compares: Mapping[bool, Compare] = {
-            False: lru_cache(MOST_COMPARED)(compare_dpkg),
-            True: lru_cache(MOST_COMPARED)(compare_rpm),
+            False: remembered(compare_dpkg),
+            True: remembered(compare_rpm),
         }
-        self._without: OrderedDict[tuple[str, ...], frozenset[int]] = OrderedDict()
+        self._without: OrderedDict[tuple[Truth, ...], frozenset[int]] = OrderedDict()
 
     @property
     def releases(self) -> Collection[str]:
@@ -70,24 +68,23 @@ class OvalFeed:
     def open_on(self, installed: Inventory) -> Iterator[OpenAdvisory]:
         """What definitions say that are true of a host, and those that may be, with nothing said of their repair."""
         look = _Look(self, Host(installed, self._compares))
-        names = {*look.host.by_name, *look.host.by_source}
-        touched = {number for name in names for number in self._by_package.get(name, ())}
-        for number in sorted(touched | self._without_packages(look.host)):
+        touched = {number for name in look.host.named for number in self._by_package.get(name, ())}
+        for number in sorted(touched | self._without_packages(look)):
             if self.definitions[number].kind in KINDS and look.definition(number) is not False:
                 yield from look.told(number)
 
-    def _without_packages(self, host: Host) -> frozenset[int]:
+    def _without_packages(self, look: _Look) -> frozenset[int]:
         """Definitions that are not false of a host of this kind even if it has none of the packages that they name."""
-        key = host.platform
-        if key not in self._without:
-            look = _Look(self, _Bare(host, self._compares))
-            self._without[key] = frozenset(
-                number for number in range(len(self.definitions)) if look.definition(number) is not False
+        kind = tuple(look.test(number).value for number in self._of_the_system)
+        if kind not in self._without:
+            bare = _Look(self, _Bare(look.host, self._compares))
+            self._without[kind] = frozenset(
+                number for number in range(len(self.definitions)) if bare.definition(number) is not False
             )
-            if len(self._without) > MOST_PLATFORMS:
+            if len(self._without) > MOST_KINDS:
                 self._without.popitem(last=False)
-        self._without.move_to_end(key)
-        return self._without[key]
+        self._without.move_to_end(kind)
+        return self._without[kind]
 
 
 class _Bare(Host):
@@ -119,26 +116,29 @@ class _Look:
             self._values[number] = self._value(self._feed.trees[number])
         return self._values[number]
 
-    def _test(self, number: int) -> Seen:
+    def test(self, number: int) -> Seen:
+        """What a test comes to."""
         seen = self._seen.get(number)
         if seen is None:
             seen = self._seen[number] = self._feed.conditions[number](self.host)
         return seen
 
     def _value(self, node: Node) -> Truth:
-        match node:
-            case Leaf():
-                return turned(self._test(node.number).value, node.negate)
-            case Extended():
-                return turned(self.definition(node.number), node.negate)
-            case Branch():
-                values: list[Truth] = []
-                for part in node.parts:
-                    values.append(self._value(part))
-                    if values[-1] is False and node.operator == "AND":
-                        break
-                return turned(joined(node.operator, values), node.negate)
-        return None
+        if isinstance(node, Leaf):
+            value = self.test(node.number).value
+            return value if node.negate is False else turned(value, node.negate)
+        if isinstance(node, Extended):
+            return turned(self.definition(node.number), node.negate)
+        if node is None:
+            return None
+        values: list[Truth] = []
+        for part in node.parts:
+            value = self._value(part)
+            if value is False and node.operator == "AND":
+                return turned(False, node.negate)
+            values.append(value)
+        value = joined(node.operator, values)
+        return value if node.negate is False else turned(value, node.negate)
 
     def told(self, number: int) -> Iterator[OpenAdvisory]:
         """Once for each package that makes a definition true, or may do so."""
@@ -163,8 +163,8 @@ class _Look:
     def _blamed(self, node: Node, extended: set[int]) -> Iterator[Seen]:
         """Tests that speak for the flaw: neither negated nor in a part that is false."""
         match node:
-            case Leaf(negate=False) if self._test(node.number).value is not False:
-                yield self._test(node.number)
+            case Leaf(negate=False) if self.test(node.number).value is not False:
+                yield self.test(node.number)
             case Extended(negate=False) if node.number not in extended and self.definition(node.number) is not False:
                 extended.add(node.number)
                 yield from self._blamed(self._feed.trees[node.number], extended)

@@ -49,28 +49,25 @@ class Host:
         self.inventory = inventory
         self.compares = compares
         """By whether rpm or dpkg orders versions."""
-        self.by_name: dict[str, list[Package]] = {}
-        self.by_source: dict[str, list[Package]] = {}
+        self.by_source = inventory.system == "debian"
+        """Whether feeds may name sources in the place of packages."""
+        self.named: dict[str, list[Package]] = {}
+        """Packages by the names under which feeds know them."""
         for package in inventory.packages:
-            self.by_name.setdefault(package.name, []).append(package)
-            if inventory.system == "debian":
-                self.by_source.setdefault(package.origin[0], []).append(package)
+            self.named.setdefault(package.name, []).append(package)
+            source = package.origin[0]
+            if self.by_source and source != package.name:
+                self.named.setdefault(source, []).append(package)
 
     @property
     def release_package(self) -> Package | None:
         """That which names the system; the version is the system's own where the package is not told."""
         names = _RELEASE_PACKAGES.get(self.inventory.system, ())
-        there = [package for name in names for package in self.by_name.get(name, ())]
+        there = [package for name in names for package in self.named.get(name, ())]
         if there:
             return there[0]
         # Without the part after the dot it is not what the package bears.
         return Package(names[0], self.inventory.version) if names and "." in self.inventory.version else None
-
-    @property
-    def platform(self) -> tuple[str, str, str, str]:
-        """All of the host that tests other than those of packages look at."""
-        package, inventory = self.release_package, self.inventory
-        return inventory.release, inventory.version, inventory.kernel, package.version if package else ""
 
 
 Condition = Callable[[Host], Seen]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from collectors.advisories.oval.conditions import answer
-from collectors.advisories.oval.criteria import Truth
+from collectors.advisories.oval.criteria import OPERATORS, Truth
 from collectors.advisories.oval.document import Criteria, Document, Reference
 from collectors.advisories.oval.host import Condition
 from scanner.errors import Malformed
@@ -53,6 +53,8 @@ class Trees:
     conditions: list[Condition] = field(default_factory=list)
     by_package: dict[str, set[int]] = field(default_factory=dict)
     """Numbers of definitions by the packages that their tests name."""
+    of_the_system: tuple[int, ...] = ()
+    """Numbers of tests that look at the host, but not at its packages."""
     undecided: Mapping[str, int] = field(default_factory=dict)
     """Tests that nothing which a host tells can answer, by what they ask; the most frequent."""
 
@@ -68,6 +70,7 @@ def grown(document: Document, name: str) -> Trees:
             for package in growing.names[test]:
                 found.by_package.setdefault(package, set()).add(number)
     found.conditions = growing.conditions
+    found.of_the_system = tuple(growing.of_the_system)
     found.undecided = dict(growing.undecided.most_common(MOST_TOLD))
     return found
 
@@ -81,13 +84,14 @@ class _Growing:
         self._tests: dict[str, int] = {}
         self.names: list[tuple[str, ...]] = []
         self.conditions: list[Condition] = []
+        self.of_the_system: list[int] = []
         self.undecided: Counter[str] = Counter()
 
     def node(self, part: Criteria | Reference | None) -> Node:
         """A part of the criteria, and all that is in it."""
         match part:
             case Criteria():
-                return Branch(part.operator, part.negate, tuple(self.node(each) for each in part.parts))
+                return _branch(part.operator, part.negate, [self.node(each) for each in part.parts])
             case Reference(definition=True):
                 number = self._numbers.get(part.to)
                 return None if number is None else Extended(number, part.negate)
@@ -99,6 +103,8 @@ class _Growing:
         if name not in self._tests:
             found = answer(self._document.tests.get(name), self._document)
             self._tests[name] = len(self.conditions)
+            if not found.packages:
+                self.of_the_system.append(len(self.conditions))
             self.conditions.append(found.condition)
             self.names.append(found.packages)
             if found.lacking:
@@ -123,6 +129,19 @@ class _Growing:
 
         for number in range(len(trees)):
             height(number, 0)
+
+
+def _branch(operator: str, negate: Truth, parts: list[Node]) -> Node:
+    """A branch without those that only hold one part, or parts under their own operator."""
+    if len(parts) == 1 and negate is False and operator in OPERATORS:
+        return parts[0]
+    if operator in {"AND", "OR"}:
+        flat: list[Node] = []
+        for part in parts:
+            within = isinstance(part, Branch) and part.operator == operator and part.negate is False and part.parts
+            flat += part.parts if isinstance(part, Branch) and within else [part]
+        parts = flat
+    return Branch(operator, negate, tuple(parts))
 
 
 def _nodes(node: Node) -> Iterator[Leaf | Extended]:
