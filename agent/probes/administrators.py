@@ -14,8 +14,11 @@ from agent.host import Host
 from agent.powershell import answers, question
 from agent.section import UNSUPPORTED, Denied, Missing, NotSupported, Probe, Seen, by_system
 
-_GROUPS = ("sudo", "wheel", "admin")
-"""Groups that distributions let do everything; a sudo rule may name more."""
+_GROUPS = ("sudo", "wheel", "admin", "docker", "lxd", "incus-admin")
+"""Groups that distributions let do everything; a sudo rule may name more.
+
+Who may start containers may start one that holds the host's disk, as the documents of Docker and LXD say.
+"""
 _NO_LOGIN = ("/nologin", "/false", "/sync", "/shutdown", "/halt")
 _REMOTE = frozenset({"sss", "ldap", "winbind", "nis"})
 _INCLUDE = re.compile(r"^[@#]include(?:dir)?\s+(\S+)")

@@ -57,6 +57,11 @@ def test_the_primary_group_counts_as_membership() -> None:
     assert "kuo" in members(host)
 
 
+def test_who_may_start_containers_may_do_everything() -> None:
+    host = DEBIAN_LAPTOP.changed(files={"/etc/group": "root:x:0:\nsudo:x:27:\ndocker:x:998:wang\n"})
+    assert "wang" in members(host)
+
+
 def test_rules_out_of_sight_make_the_whole_list_unsupported() -> None:
     remote = DEBIAN_LAPTOP.changed(files={"/etc/nsswitch.conf": "passwd: files sss\nsudoers: files sss\n"})
     assert observe(administrators.PROBE, remote).status == "unsupported"
