@@ -31,6 +31,14 @@ RESTS_ON: Mapping[str, tuple[str, ...]] = {
         "/var/lib/dpkg/arch",
     ),
     "/usr/lib/apt/apt-helper": ("/usr/lib/apt/apt-helper",),
+    "/usr/bin/rpm": (
+        "/usr/bin/rpm",
+        *(
+            f"{folder}/{name}"
+            for folder in ("/var/lib/rpm", "/usr/lib/sysimage/rpm")
+            for name in ("rpmdb.sqlite", "rpmdb.sqlite-wal", "Packages.db", "Packages")
+        ),
+    ),
 }
 """Commands that tell of files alone, and these files; those among their arguments besides."""
 

@@ -114,6 +114,17 @@ def test_rpm_names_a_package_or_its_source() -> None:
         assert [flaw.repairable for flaw in flaws(feed, bare, release="almalinux:9")] == [True]
 
 
+def test_a_package_with_a_version_of_its_own_is_compared_by_that_of_its_source() -> None:
+    feed = osv.read(packed(record(package="gcc-defaults", events=[{"introduced": "0"}, {"fixed": "1.210"}])), "all.zip")
+    # By its own version 4:12.2.0-3 it would never be found.
+    assert len(flaws(feed, Package("gcc", "4:12.2.0-3", "gcc-defaults", "1.203"))) == 1
+    assert flaws(feed, Package("gcc", "4:12.2.0-3", "gcc-defaults", "1.210")) == []
+    events = [{"introduced": "0"}, {"fixed": "4:5.32.1-481.el9"}]
+    perl = osv.read(packed(record(ecosystem="Rocky Linux:9", package="perl", events=events)), "all.zip")
+    assert len(flaws(perl, Package("perl-Errno", "1.30-480.el9", "perl", "5.32.1-480.el9"), release="rocky:9")) == 1
+    assert flaws(perl, Package("perl-Errno", "1.30-481.el9", "perl", "5.32.1-481.el9"), release="rocky:9") == []
+
+
 def test_the_tracker_tells_what_is_repaired_open_or_not_settled() -> None:
     def state(**said: str) -> dict[str, Any]:
         return {"releases": {"bookworm": {"urgency": "high"} | said, "sid": {"status": "open"}}}
