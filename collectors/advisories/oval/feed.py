@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cached_property
 
 from collectors.advisories.feed import Inventory, Package
 from collectors.advisories.oval.criteria import Truth, joined, turned
@@ -73,14 +74,18 @@ class OvalFeed:
             if self.definitions[number].kind in KINDS and look.definition(number) is not False:
                 yield from look.told(number)
 
+    @cached_property
+    def _apart(self) -> tuple[int, ...]:
+        """Definitions that could hold of a host without packages, whatever else is true of it: few beside kernels."""
+        nobody = _Look(self, Host(Inventory("", ()), self._compares), frozenset(self._of_the_system))
+        return tuple(number for number in range(len(self.definitions)) if nobody.definition(number) is not False)
+
     def _without_packages(self, look: _Look) -> frozenset[int]:
         """Definitions that are not false of a host of this kind even if it has none of the packages that they name."""
         kind = tuple(look.test(number).value for number in self._of_the_system)
         if kind not in self._without:
             bare = _Look(self, _Bare(look.host, self._compares))
-            self._without[kind] = frozenset(
-                number for number in range(len(self.definitions)) if bare.definition(number) is not False
-            )
+            self._without[kind] = frozenset(number for number in self._apart if bare.definition(number) is not False)
             if len(self._without) > MOST_KINDS:
                 self._without.popitem(last=False)
         self._without.move_to_end(kind)
@@ -104,9 +109,11 @@ class _Bare(Host):
 class _Look:
     """One host, looked at: each test and each definition once."""
 
-    def __init__(self, feed: OvalFeed, host: Host) -> None:
+    def __init__(self, feed: OvalFeed, host: Host, open_: frozenset[int] = frozenset()) -> None:
         self.host = host
         self._feed = feed
+        self._open = open_
+        """Tests that are left open."""
         self._seen: dict[int, Seen] = {}
         self._values: dict[int, Truth] = {}
 
@@ -120,7 +127,8 @@ class _Look:
         """What a test comes to."""
         seen = self._seen.get(number)
         if seen is None:
-            seen = self._seen[number] = self._feed.conditions[number](self.host)
+            seen = Seen(None) if number in self._open else self._feed.conditions[number](self.host)
+            self._seen[number] = seen
         return seen
 
     def _value(self, node: Node) -> Truth:
