@@ -11,14 +11,20 @@ import pytest
 
 from agent import wire
 from agent.probes import observe_all
+from checks.device.compliance import state_is_reported_without_silence
 from collectors.endpoint import COLLECTOR, POSTURE
 from scanner.facts import Device, EndpointAgent, HostFirewall, LocalAdministrators, Same
 from scanner.fleet import operations
-from scanner.model import Capture, Census, Fact, GapWhy, Record
+from scanner.judging.evidence import Evidence, connect
+from scanner.judging.judge import Use, judge
+from scanner.judging.population import Population
+from scanner.model import Capture, Census, Fact, GapWhy, Outcome, Record
 from tests.agent.recorded import DEBIAN_LAPTOP
 from tests.collectors.fleet_store import NOW_MS, Written, at, fleet_target, laptop, read_at
 from tests.collectors.stage import facts, gaps, read
 from tests.scanner.fleet.lab import Pretended, Running, enrolled, make_fleet
+from tests.scanner.miniature import VOCABULARY, Said
+from tests.scanner.miniature import census as counted
 
 FactT = TypeVar("FactT", bound=Fact)
 HOUR = 3_600_000
@@ -162,6 +168,35 @@ def test_hardware_may_say_under_which_key_others_know_the_device(store: Written)
         lacking: None,
         cloned: None,
     }
+
+
+@pytest.mark.parametrize(("known", "outcome"), [("B2", Outcome.FAIL), ("", Outcome.UNKNOWN)])
+def test_what_others_list_beyond_the_hosts_of_all_agents_has_no_agent(
+    store: Written, tmp_path: Path, known: str, outcome: Outcome
+) -> None:
+    store.add(laptop(), serial="A1")
+    store.add(laptop(), serial=known)
+    target = fleet_target(store.close(), external=False, same={"source": "mdm", "by": "serial"})
+    records, now = read(COLLECTOR, target), at(NOW_MS)
+    censuses = [record for record in records if isinstance(record, Census)]
+    listed = [Device(asset=f"device:mdm:{key}", observed_at=now, external=False) for key in ("A1", "B2", "C3")]
+    evidence = Evidence(
+        connect(),
+        [
+            Said(facts(records), COLLECTOR.promises(target), censuses=censuses).read("fleet", tmp_path / "fleet"),
+            Said(
+                listed,
+                ["Device.external"],
+                censuses=[counted("Device", [device.asset for device in listed], as_of=now)],
+            ).read("mdm", tmp_path / "mdm"),
+        ],
+        VOCABULARY,
+        now,
+    )
+    use = Use(state_is_reported_without_silence, {}, timedelta(days=7))
+    table = judge(Population(Device, ("fleet", "mdm"), evidence), [use], now, {}).table
+    (row,) = evidence.connection.execute(f"SELECT \"{use.id}\" FROM {table} WHERE asset = 'device:mdm:C3'").fetchall()
+    assert list(Outcome)[row[0]] is outcome
 
 
 def test_what_a_downgraded_agent_tells_is_not_believed(store: Written) -> None:
