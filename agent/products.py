@@ -41,11 +41,10 @@ def known_products(system: str) -> Products:
     return Products(table["version"], protection, shippers, management)
 
 
-def running_names(host: Host) -> frozenset[str]:
+def running_names(host: Host, known: Products) -> frozenset[str]:
     """Names of the list under which programs run now: processes, or on Windows services."""
     if host.system == "windows":
         return frozenset(name for name, runs in host.services().items() if runs)
-    known = known_products(host.system)
     every = (*known.protection, *known.shippers, *known.management)
     return host.running(frozenset(name for product in every for name in product.running_as))
 

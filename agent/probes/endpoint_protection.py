@@ -36,7 +36,7 @@ def look(host: Host) -> Seen:
         raise Denied("only root or an administrator sees every product, so what is not seen proves nothing")
     refuse_foreign_namespaces(host, "protection products", ("pid",))
     known = known_products(host.system)
-    names = running_names(host)
+    names = running_names(host, known)
     installed = set(host.services()) if host.system == "windows" else set()
     found = []
     for product in known.protection:

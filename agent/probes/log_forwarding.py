@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from agent.confinement import refuse_foreign_namespaces
 from agent.host import Host
-from agent.products import known_products, running_names
+from agent.products import Products, known_products, running_names
 from agent.section import UNSUPPORTED, Denied, Missing, NotSupported, Probe, Seen, by_system
 
-_READABLE = {"rsyslog", "syslog-ng", "systemd-journal-upload"}
+_READABLE = frozenset({"rsyslog", "syslog-ng", "systemd-journal-upload"})
 _LEGACY = re.compile(r"^[^#$\s]\S*\s+(?:-\s*)?@@?(?:\([^)]*\))?(?P<host>\[[^\]]+\]|[^:;\s]+)(?::(?P<port>\d+))?")
 _COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|/\*.*?\*/|(?<!\S)\#[^\n]*', re.DOTALL)
 _INCLUDE = re.compile(r'(?:\$IncludeConfig\s+|include\s*\(\s*file\s*=\s*")([^\s"]+)', re.IGNORECASE)
@@ -37,32 +37,32 @@ def look(host: Host) -> Seen:
     found = by_system(host, otherwise, linux=_linux, windows=_windows, macos=_macos)
     if not host.privileged():
         raise Denied("only root may read every setting of log forwarding")
-    return found(host)
+    return found(host, known_products(host.system))
 
 
-def _shippers(host: Host, readable: set[str]) -> set[str]:
+def _shippers(host: Host, known: Products, readable: frozenset[str] = frozenset()) -> set[str]:
     """The programs of the known list that ship logs now; NotSupported where one is not among the readable ones."""
-    names = running_names(host)
-    running = {product.name for product in known_products(host.system).shippers if product.running_as & names}
+    names = running_names(host, known)
+    running = {product.name for product in known.shippers if product.running_as & names}
     unread = sorted(running - readable)
     if unread:
         raise NotSupported(f"{', '.join(unread)} runs, and where it sends logs is not read")
     return running
 
 
-def _seen(host: Host, found: list[Destination]) -> Seen:
+def _seen(known: Products, found: list[Destination]) -> Seen:
     values = {
         "destinations": sorted({address for address, _ in found}),
         "encrypted": all(secure for _, secure in found) if found else None,
-        "known_list": known_products(host.system).version,
+        "known_list": known.version,
     }
     missing = {} if found else {"encrypted": Missing(UNSUPPORTED, "nothing is sent, so there is nothing to encrypt")}
     return Seen(values, missing)
 
 
-def _windows(host: Host) -> Seen:
+def _windows(host: Host, known: Products) -> Seen:
     """Event forwarding, by the policy "Configure target Subscription Manager"; it needs the service WinRM."""
-    _shippers(host, set())
+    _shippers(host, known)
     runs = host.services().get(_WINRM)
     found: list[Destination] = []
     try:
@@ -78,23 +78,23 @@ def _windows(host: Host) -> Seen:
         pass
     if found and runs is None:
         raise NotSupported("Windows does not list the service WinRM, by which events are forwarded")
-    return _seen(host, found if runs else [])
+    return _seen(known, found if runs else [])
 
 
-def _macos(host: Host) -> Seen:
-    _shippers(host, set())
+def _macos(host: Host, known: Products) -> Seen:
+    _shippers(host, known)
     try:
         text = host.read_file(_SYSLOG).decode("utf-8", "replace")
     except FileNotFoundError:
         text = ""
     if any(_LEGACY.match(line.strip()) for line in text.splitlines()):
         raise NotSupported(f"{_SYSLOG} sends on what goes through syslogd, which is little of the log of macOS")
-    return _seen(host, [])
+    return _seen(known, [])
 
 
-def _linux(host: Host) -> Seen:
+def _linux(host: Host, known: Products) -> Seen:
     refuse_foreign_namespaces(host, "log forwarding", ("pid",))
-    running = _shippers(host, _READABLE)
+    running = _shippers(host, known, _READABLE)
     found: list[Destination] = []
     if "rsyslog" in running:
         found += _rsyslog(_settings(host, "/etc/rsyslog.conf", "/etc/rsyslog.d"))
@@ -104,7 +104,7 @@ def _linux(host: Host) -> Seen:
         found += _journal_upload(
             _settings(host, "/etc/systemd/journal-upload.conf", "/etc/systemd/journal-upload.conf.d")
         )
-    return _seen(host, found)
+    return _seen(known, found)
 
 
 def _settings(host: Host, main: str, folder: str) -> str:

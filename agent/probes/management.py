@@ -44,7 +44,7 @@ def _managers(host: Host, missing: dict[str, Missing]) -> dict[str, Any]:
     if not host.privileged():
         missing["managers"] = Missing(DENIED, "only root or an administrator sees every product")
         return values
-    names = running_names(host)
+    names = running_names(host, known)
     installed = set(host.services()) if host.system == "windows" else set()
     found = []
     for product in known.management:
