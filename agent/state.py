@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -144,7 +144,8 @@ class StateFolder:
         """Write one of them, whole or not at all; OSError where the disk does not take it."""
         if isinstance(value, Identity):
             write_whole(self.keys / f"{value.key_id}.crt", (value.certificate + value.chain).encode())
-        write_json(self.folder / f"{type(value).__name__.lower()}.json", asdict(value))
+        held = {one.name: getattr(value, one.name) for one in fields(value)}
+        write_json(self.folder / f"{type(value).__name__.lower()}.json", held)
 
     def note(self, name: str) -> dict[str, Any] | None:
         """A request for a certificate that is under way: ``enrolment`` or ``renewal``."""
