@@ -233,6 +233,20 @@ ENDPOINTS = (
     ),
     Situation(
         item="2-5",
+        says="The sensor blocks what it sees, until whoever has the host switches it off.",
+        said={"endpoint": {"Device": SERVER, **protection(tamper_protection=False)}},
+        judged={"2-5/detection-blocks": FAIL},
+        mended={"endpoint": protection()},
+    ),
+    Situation(
+        item="2-5",
+        says="The sensor is installed and blocks by its settings; whether it runs was not seen.",
+        said={"endpoint": {"Device": SERVER, **protection(running=None)}},
+        judged={"2-5/detection-blocks": UNKNOWN},
+        mended={"endpoint": protection()},
+    ),
+    Situation(
+        item="2-5",
         says="Servers are left out of the count, for the console of the sensor knows laptops only.",
         said={"ad": {"Device": SERVER}},
         judged={"2-5/detection-blocks": UNKNOWN},
