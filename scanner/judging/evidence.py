@@ -122,8 +122,10 @@ class Evidence:
         if sum(sum(target.facts.values()) for target in self.targets) <= FEW_ROWS:
             connection.execute("SET threads = 1")
             connection.execute("SET allocator_bulk_deallocation_flush_threshold = '0MB'")
-        self._keys: dict[Path, Keys] = {}
-        self._relations: dict[tuple[str, str], str | None] = {}
+        self.keys: dict[Path, Keys] = {}
+        """By file of a target, once they were looked at."""
+        self.relations: dict[tuple[str, str], str | None] = {}
+        """By source and fact, what ``rows`` gave."""
         self.duplicated: set[tuple[str, str]] = set()
         self.same: Sameness = sameness(self._same_pairs())
         if self.same.canonical:
@@ -167,9 +169,9 @@ class Evidence:
         Where one source gives an asset twice, a field on which the rows differ is null.
         """
         key = (source, fact)
-        if key not in self._relations:
-            self._relations[key] = self._build_rows(source, fact)
-        return self._relations[key]
+        if key not in self.relations:
+            self.relations[key] = self._build_rows(source, fact)
+        return self.relations[key]
 
     def _build_rows(self, source: str, fact: str) -> str | None:
         files = self.files(source, fact)
@@ -261,9 +263,9 @@ class Evidence:
         return keys.n, keys.digest
 
     def _keys_in(self, path: Path) -> Keys:
-        if path not in self._keys:
-            self._keys[path] = self._sorted_keys(path) or self._any_keys(path)
-        return self._keys[path]
+        if path not in self.keys:
+            self.keys[path] = self._sorted_keys(path) or self._any_keys(path)
+        return self.keys[path]
 
     def _sorted_keys(self, path: Path) -> Keys | None:
         """The keys of a file whose rows stand in order of distinct keys, as the store writes them; None for others."""

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 
 from scanner.column import fields_of
 from scanner.facts import Placement
@@ -181,7 +182,7 @@ class Membership:
         if networks not in self._matched:
             ranges = [ipaddress.ip_network(network) for network in networks]
             inside, unreadable = [], []
-            for text in self._all_addresses():
+            for text in self._all_addresses:
                 try:
                     address = ipaddress.ip_address(text)
                 except ValueError:
@@ -192,6 +193,7 @@ class Membership:
             self._matched[networks] = (inside, unreadable)
         return self._matched[networks]
 
+    @cached_property
     def _all_addresses(self) -> list[str]:
         said = [
             rows

@@ -12,13 +12,14 @@ from scanner import registry
 from scanner.grading.assess import MEMBERSHIP_MAX_AGE, Graded, Inputs, grade
 from scanner.grading.coverage import collected_gaps
 from scanner.grading.grade import Tally
-from scanner.judging.evidence import Evidence, ReadTarget, connect
+from scanner.judging.evidence import Evidence, ReadTarget
 from scanner.judging.judge import Judged, Use, judge
 from scanner.judging.population import Population
 from scanner.judging.scope import REFERENCED, Membership, Scope, listed_keys
 from scanner.judging.tally import Counts, count
-from scanner.model import Pillar, RequirementState
+from scanner.model import RequirementState
 from scanner.result import GapRow, Grade, RequirementResult
+from tests.scanner.beside import evidence_beside
 
 Marks = Mapping[str, Mapping[str, str]]
 """By target, a digest for each fact type over all that judging reads of it."""
@@ -90,7 +91,7 @@ class Grader:
             excepted=lambda use, scope, assets: 0,
             empty=lambda name, scope: populations[name].closed and populations[name].members[scope] == (0, 0),
         )
-        grades = [verdicts.grade(scope, pillar) for scope in self.whole.membership.scopes for pillar in Pillar]
+        grades = [grade for scope in self.whole.membership.scopes for grade in verdicts.grades(scope)]
         return Assessed(grades, populations, list(collected_gaps(targets)))
 
     def _judge(
@@ -102,7 +103,7 @@ class Grader:
         places: Mapping[str, str],
     ) -> None:
         inputs = self.inputs
-        evidence = Evidence(connect(), targets, registry.facts(), inputs.as_of)
+        evidence = evidence_beside(self.whole.evidence, targets)
         membership = Membership(inputs.estate, evidence, MEMBERSHIP_MAX_AGE)
         held: dict[str, Judged] = {}
         built = self._place.keys() if names & REFERENCED.keys() else names

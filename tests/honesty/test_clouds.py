@@ -51,7 +51,7 @@ def failures(place: Place) -> list[Outcome]:
 
 @pytest.fixture(scope="module")
 def pairs(place: Place) -> list[Outcome]:
-    return place.told(drawn(Clouds(place.answers).pairs(), 20))
+    return place.told(drawn(Clouds(place.answers).pairs(), 10))
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_a_right_denied_improves_nothing(rights: list[Outcome]) -> None:
 
 
 def test_pairs_of_rights_denied_improve_nothing(pairs: list[Outcome]) -> None:
-    assert len(pairs) == (200 if every_one() else 10)
+    assert len(pairs) == (200 if every_one() else 20)
     assert faults(pairs) == []
 
 

@@ -37,7 +37,7 @@ def attributes_lost(place: Place) -> list[Outcome]:
 
 @pytest.fixture(scope="module")
 def on_one(place: Place) -> list[Outcome]:
-    return place.told(drawn(Domains().on_one(), 16))
+    return place.told(drawn(Domains().on_one(), 8))
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_an_attribute_denied_improves_nothing(attributes_lost: list[Outcome]) ->
 
 def test_an_attribute_denied_on_one_object_improves_nothing(on_one: list[Outcome]) -> None:
     whole = len({*attributes.OBJECT, *attributes.GROUP}) * len(EXAMPLES)
-    assert len(on_one) == (whole if every_one() else -(-whole // 16))
+    assert len(on_one) == (whole if every_one() else -(-whole // 8))
     assert faults(on_one) == []
 
 

@@ -11,19 +11,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scanner import registry
 from scanner.grading.assess import MEMBERSHIP_MAX_AGE, Graded
 from scanner.grading.coverage import listing_gaps
 from scanner.institution.register_entry import Entry
 from scanner.institution.registers import Registers
-from scanner.judging.evidence import Evidence, ReadTarget, connect, identifier, judged_fields, quoted, sql_type
+from scanner.judging.evidence import Evidence, ReadTarget, identifier, judged_fields, quoted, sql_type
 from scanner.judging.explain import missing
 from scanner.judging.judge import Judged, Use, judge
 from scanner.judging.population import Population
 from scanner.judging.scope import Membership, Scope, listed_keys
 from scanner.judging.tally import Counts, count, excepted
-from scanner.model import Pillar, RequirementState
+from scanner.model import RequirementState
 from scanner.result import Grade, RequirementResult
+from tests.scanner.beside import evidence_beside
 
 MET, NOT_MET = RequirementState.MET, RequirementState.NOT_MET
 
@@ -99,7 +99,7 @@ def without(graded: Graded, loss: Loss, folder: Path) -> Left:
         for target in graded.inputs.targets
     )
     estate, as_of = graded.inputs.estate, graded.inputs.as_of
-    evidence = Evidence(connect(), targets, registry.facts(), as_of)
+    evidence = evidence_beside(graded.evidence, targets)
     membership = Membership(estate, evidence, MEMBERSHIP_MAX_AGE)
     judged: dict[str, Judged] = {}
     counts: dict[str, Counts] = dict(graded.verdicts.counts)
@@ -129,7 +129,7 @@ def without(graded: Graded, loss: Loss, folder: Path) -> Left:
         return population.closed(MEMBERSHIP_MAX_AGE) and membership.counts(population)[scope] == (0, 0)
 
     verdicts = replace(graded.verdicts, counts=counts, excepted=fewer, empty=empty)
-    grades = [verdicts.grade(scope, pillar) for scope in graded.membership.scopes for pillar in Pillar]
+    grades = [grade for scope in graded.membership.scopes for grade in verdicts.grades(scope)]
     return Left(grades, evidence, judged, membership)
 
 
@@ -144,7 +144,7 @@ def without_entry(graded: Graded, entry: Entry) -> list[Grade]:
         inputs.as_of,
     )
     verdicts = replace(graded.verdicts, registers=judged)
-    return [verdicts.grade(scope, pillar) for scope in graded.membership.scopes for pillar in Pillar]
+    return [grade for scope in graded.membership.scopes for grade in verdicts.grades(scope)]
 
 
 def positive(entry: Entry) -> bool:
@@ -167,12 +167,12 @@ def _affected(graded: Graded, loss: Loss, population: Population) -> list[Use]:
     if loss.fact == "Same":
         kinds = {population.evidence.facts[name].kind for name in target.promises} - {"*"}
         return uses if not kinds or population.fact.kind in kinds else []
-    return [use for use in uses if population.name == loss.fact or loss.fact in _read_by(graded, use)]
+    return [use for use in uses if population.name == loss.fact or _reads(graded, use, loss)]
 
 
-def _read_by(graded: Graded, use: Use) -> set[str]:
-    built = use.check.build(graded.inputs.as_of, use.parameters)
-    return {fact.__name__ for fact, _ in built.touched.fields}
+def _reads(graded: Graded, use: Use, loss: Loss) -> bool:
+    touched = use.check.build(graded.inputs.as_of, use.parameters).touched.fields
+    return any(fact.__name__ == loss.fact and loss.field in {None, name} for fact, name in touched)
 
 
 def _moved(base: Judged, population: Population, folder: Path) -> Judged:

@@ -14,7 +14,7 @@ from scanner.grading.assess import Graded, grade
 from tests.scanner.lab import collected
 from tests.scanner.losing import changed, improvements, losses, named, positive, sample, without, without_entry
 
-ROWS, SEED = 300, 20240715
+ROWS, SEED = 500, 20240715
 PARTS = 4
 
 
