@@ -13,7 +13,16 @@ from agent.confinement import refuse_foreign_namespaces
 from agent.host import Host
 from agent.section import UNSUPPORTED, Denied, Missing, Probe, Seen, by_system
 
-_SESSIONS = ("/usr/share/xsessions", "/usr/share/wayland-sessions")
+_SESSIONS = (
+    *("/usr/share/xsessions", "/usr/share/wayland-sessions"),
+    *("/usr/local/share/xsessions", "/usr/local/share/wayland-sessions"),
+)
+_SERVERS = (
+    *("/usr/bin/Xorg", "/usr/lib/xorg/Xorg", "/usr/libexec/Xorg", "/usr/bin/Xwayland"),
+    *("/usr/bin/startx", "/usr/bin/sway"),
+)
+"""Programs by which a desktop is shown, also one that nobody has listed among the sessions."""
+_GNOME = re.compile(r"(gnome|ubuntu|pop)(-(on-xorg|((classic-)?(xorg|wayland))|classic|flashback-metacity))?")
 _PROFILES = ("/etc/dconf/profile/user", "/usr/share/dconf/profile/user")
 _SESSION, _SAVER = "org/gnome/desktop/session", "org/gnome/desktop/screensaver"
 _KDE = "/etc/xdg/kscreenlockerrc"
@@ -57,6 +66,8 @@ def _unseen(desktop: str, detail: str, users: Missing | None = None) -> Seen:
 def _linux(host: Host) -> Seen:
     refuse_foreign_namespaces(host, "desktops", ())
     sessions = sorted({name for folder in _SESSIONS for name in _names(host, folder) if name.endswith(".desktop")})
+    if not sessions and any(host.exists(path) for path in _SERVERS):
+        return _unseen("other", "a desktop can be shown, and no session says which one and how it is locked")
     if not sessions:
         return _unseen("none", "no desktop is installed, so there is no session that could be locked")
     kinds = {_kind(name) for name in sessions}
@@ -69,8 +80,8 @@ def _linux(host: Host) -> Seen:
 
 
 def _kind(name: str) -> str:
-    stem = name.lower()
-    if stem.startswith(("gnome", "ubuntu", "debian", "pop")):
+    stem = name.lower().removesuffix(".desktop")
+    if _GNOME.fullmatch(stem):
         return "gnome"
     return "kde" if stem.startswith("plasma") else "other"
 
@@ -256,6 +267,7 @@ PROBE = Probe(
     schema_version=1,
     reads=(
         *_SESSIONS,
+        *(f"whether {path} is there" for path in _SERVERS),
         *_PROFILES,
         "/etc/dconf/db/*.d",
         _KDE,

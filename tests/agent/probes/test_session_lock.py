@@ -148,3 +148,26 @@ def test_a_profile_of_a_mac_is_a_rule() -> None:
     assert (timeless.values["enforced"], timeless.missing["idle_seconds"].status) == (None, "unsupported")
     none = seen(MACOS.changed(files={LOCK: None}))
     assert (none.values["enforced"], none.missing["enforced"].status) == (None, "unsupported")
+
+
+NO_SESSION = {"/usr/share/wayland-sessions/gnome-wayland.desktop": None}
+
+
+@pytest.mark.parametrize("path", ["/usr/bin/Xorg", "/usr/lib/xorg/Xorg", "/usr/bin/sway", "/usr/bin/startx"])
+def test_a_desktop_that_no_session_lists_is_not_none(path: str) -> None:
+    """Without a desktop nothing is asked for, so one that is started by hand must not count as none."""
+    assert observe(session_lock.PROBE, DEBIAN_LAPTOP.changed(files=NO_SESSION)).values["desktop"] == "none"
+    by_hand = DEBIAN_LAPTOP.changed(files=NO_SESSION | {path: b""})
+    section = observe(session_lock.PROBE, by_hand)
+    assert (section.values["desktop"], section.values["enforced"]) == ("other", None)
+    elsewhere = {"/usr/local/share/xsessions/plasma.desktop": ""}
+    assert observe(session_lock.PROBE, DEBIAN_LAPTOP.changed(files=NO_SESSION | elsewhere)).values["desktop"] == "kde"
+
+
+@pytest.mark.parametrize(
+    ("name", "desktop"),
+    [("gnome-classic-xorg", "gnome"), ("ubuntu", "gnome"), ("ubuntu-sway", "other"), ("gnome-i3", "other")],
+)
+def test_a_session_is_one_of_gnome_only_by_a_name_that_gnome_gives(name: str, desktop: str) -> None:
+    files = NO_SESSION | {f"/usr/share/xsessions/{name}.desktop": ""}
+    assert observe(session_lock.PROBE, DEBIAN_LAPTOP.changed(files=files)).values["desktop"] == desktop
