@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 
 import pytest
 
@@ -8,10 +9,13 @@ from collectors.advisories.feed import Package
 from collectors.advisories.oval.criteria import Truth, checked, exists, joined, turned
 from collectors.advisories.oval.pattern import matches
 from tests.collectors.advisories.oval.documents import (
+    DEBIAN_RELEASE,
     bookworm,
     custom,
     definition,
+    document,
     feed,
+    laid,
     package_test,
     repairs,
 )
@@ -134,6 +138,39 @@ def test_objects_that_do_not_name_packages_one_by_one_are_not_looked_for() -> No
         test = package_test("odd", "bash", "9")
         test["objects"] = test["objects"].replace("<linux:name>bash</linux:name>", name)
         assert repairs(custom(under("AND", '<criterion test_ref="t:odd"/>'), test), BASH) == {None: None}
+
+
+def test_short_cuts_come_to_what_the_long_way_comes_to() -> None:
+    chance = random.Random(7)
+    leaves: dict[str, Truth] = {
+        "old": True,
+        "new": False,
+        "gone": False,
+        "unknown": None,
+        "release": True,
+        "missing": None,
+    }
+
+    def tree(depth: int) -> tuple[str, Truth]:
+        """Criteria, and what they come to by the tables alone."""
+        negate = chance.random() < 0.2
+        turn = ' negate="true"' if negate else ""
+        if depth == 0 or chance.random() < 0.3:
+            leaf = chance.choice(list(leaves))
+            return f'<criterion test_ref="t:{leaf}"{turn}/>', turned(leaves[leaf], negate)
+        operator = chance.choice(["AND", "AND", "OR", "OR", "ONE", "XOR"])
+        parts = [tree(depth - 1) for _ in range(chance.randrange(1, 4))]
+        text = f'<criteria operator="{operator}"{turn}>{"".join(part for part, _ in parts)}</criteria>'
+        return text, turned(joined(operator, [value for _, value in parts]), negate)
+
+    trees = [tree(4) for _ in range(300)]
+    own = "".join(definition(n, f"<criteria>{text}</criteria>") for n, (text, _) in enumerate(trees, start=1))
+    content = document(**laid(DEBIAN_RELEASE, OLD, NEW, GONE, UNKNOWN, {"definitions": own}))
+    found = {flaw.id: flaw for flaw in feed(content).open_on(BASH)}
+    for number, (text, value) in enumerate(trees, start=1):
+        flaw = found.get(f"CVE-2026-{number:04}")
+        assert (flaw is None) is (value is False), text
+        assert flaw is None or value is True or flaw.repairable is None, text
 
 
 def test_operators_and_checks_follow_the_tables_of_the_language() -> None:
