@@ -18,6 +18,7 @@ from scanner.commands.fleet_options import (
     seconds,
 )
 from scanner.errors import UnknownName, UsageError
+from scanner.fleet.authority import digest_of_key, load_certificate
 from scanner.fleet.settings import load_settings
 from scanner.fleet.signal_callers import Caller, callers, let_in, shut_out
 from scanner.fleet.signal_keys import load_signer, make_key
@@ -45,6 +46,11 @@ def key(folder: Path, new: bool) -> None:
 @click.option("--name", help="Of the caller, such as gateway-1; stands in the audit log.")
 @click.option("--life", default="90d", show_default=True, help="How long it is good: 12h, 90d; at most 366d.")
 @networks_option
+@click.option(
+    "--certificate",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="PEM: good only with this client certificate, or a later one over the same key.",
+)
 @click.option("--list", "listed", is_flag=True, help="List tokens instead of making one.")
 @click.option("--revoke", metavar="HANDLE", help="Let a token read nothing more.")
 @json_option
@@ -53,6 +59,7 @@ def token(
     name: str | None,
     life: str,
     networks: tuple[str, ...],
+    certificate: Path | None,
     listed: bool,
     revoke: str | None,
     as_json: bool,
@@ -60,14 +67,17 @@ def token(
     """Make a token that reads verdicts and nothing else; it is printed once and never again."""
     if sum((name is not None, listed, revoke is not None)) != 1:
         raise UsageError("give one of --name, --list and --revoke")
-    now = now_ms()
+    now, settings = now_ms(), load_settings(folder)
+    if certificate and settings.client_certificates == "off":
+        raise UsageError('--certificate: the server asks for none; set client_certificates = "optional" in fleet.toml')
     with database_of(folder) as database:
         if revoke:
             shut_out(database, revoke, now)
         elif listed:
             _list(callers(database), now, as_json)
         elif name is not None:
-            click.echo(let_in(database, name, seconds(life), networks, now))
+            key = digest_of_key(load_certificate(certificate)) if certificate else ""
+            click.echo(let_in(database, name, seconds(life), networks, now, key))
 
 
 @signal.command("show")
@@ -115,5 +125,6 @@ def _list(found: list[Caller], now: int, as_json: bool) -> None:
     lines = []
     for each in found:
         state = "revoked" if each.revoked else "ended" if now >= each.expires else "good"
-        lines.append(f"{each.handle}  {each.name}  {state}  {' '.join(each.networks)}")
+        limits = " ".join([*each.networks, *(["certificate"] if each.certificate else [])])
+        lines.append(f"{each.handle}  {each.name}  {state}  {limits}")
     say_list(found, lines, as_json=as_json)

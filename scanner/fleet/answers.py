@@ -37,6 +37,10 @@ REFUSALS: Mapping[str, tuple[int, str]] = {
     "certificate_expired": (401, "the certificate has expired; renew it"),
     "expired_too_long": (401, "the certificate expired more than 90 days ago; enrol again"),
     "caller_unknown": (401, "verdicts are read with a token of their own"),
+    "caller_certificate": (
+        401,
+        "the token is good only with a client certificate that was not shown",
+    ),
     "caller_expired": (401, "the token's time is over, or it was revoked"),
     "caller_elsewhere": (403, "the token is not for this network"),
     "banned": (403, "this agent may not speak any more"),

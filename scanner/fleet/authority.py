@@ -203,6 +203,17 @@ def pin_of(chain: bytes) -> str:
     return hashlib.sha256(top.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
+def digest_of_key(certificate: bytes) -> str:
+    """SHA-256 over the public key (SubjectPublicKeyInfo) of a certificate in DER, in hex."""
+    key = x509.load_der_x509_certificate(certificate).public_key()
+    return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+
+
+def load_certificate(path: Path) -> bytes:
+    """A certificate in PEM as DER; raises ConfigurationError."""
+    return _load(path).public_bytes(Encoding.DER)
+
+
 def _builder(
     common: str | None,
     key: ec.EllipticCurvePublicKey,
@@ -258,6 +269,8 @@ def _load(path: Path) -> x509.Certificate:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except FileNotFoundError as error:
         raise _wrong(path, "there is no such file", "restore it, or make a fleet with: ztgrade fleet init") from error
+    except OSError as error:
+        raise _wrong(path, str(error.strerror or error), "let the server's user read it") from error
     except ValueError as error:
         raise _wrong(path, "it holds no certificate in PEM", "restore it from a copy") from error
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from agent import wire
 from scanner.fleet.answers import Answer
+from scanner.fleet.authority import digest_of_key
 from scanner.fleet.door import SIGNATURE
 
 HEAD_BYTES = 32 << 10
@@ -26,7 +28,19 @@ default one could send for half a minute more what nobody wants."""
 SHORT_WAY = {wire.BEAT.encode(): wire.BEAT, wire.REPORT.encode(): wire.REPORT}
 LONG_WAY = frozenset({b"transfer-encoding", b"content-encoding", b"expect", b"upgrade"})
 """Headers with which a request is no plain one."""
+SHOWN = "ztgrade.client_key"
+"""In the scope of a request: SHA-256 over the public key of the certificate that the client showed, in hex."""
 _FIRST_LINE = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+
+
+def _shown(transport: Any) -> str:
+    """Of the certificate that TLS found to be of an authority that the server trusts; empty where there is none."""
+    tls = transport.get_extra_info("ssl_object")
+    certificate = tls.getpeercert(binary_form=True) if tls is not None else None
+    try:
+        return digest_of_key(certificate) if certificate else ""
+    except (ValueError, UnsupportedAlgorithm):  # OpenSSL reads certificates that others do not
+        return ""
 
 
 class Guarded(HttpToolsProtocol):
@@ -88,6 +102,8 @@ class Guarded(HttpToolsProtocol):
         self._path = ""
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
+        scope: Any = self.scope
+        scope[SHOWN] = _shown(self.transport)
         self.url, self.expect_100_continue = url, expects
         self.headers += headers
         super().on_headers_complete()

@@ -18,7 +18,7 @@ AGENT = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 _BODY = ("length", "too_large", "encoding", "bad_message", "too_often", "busy", "store")
 _AGENT = ("bad_signature", "unknown_key", "banned", "evicted", "pending", "clone_suspected")
 _SPEAKING = (*_BODY, *_AGENT, "key_replaced", "certificate_expired", "stale")
-_CALLER = ("caller_unknown", "caller_expired", "caller_elsewhere", "too_often", "busy", "store")
+_CALLER = ("caller_unknown", "caller_certificate", "caller_expired", "caller_elsewhere", "too_often", "busy", "store")
 _TOKEN = ("token_unknown", "token_expired", "token_elsewhere", "token_used")
 WORDS: Mapping[str, Sequence[str]] = {
     wire.ENROL: (*_BODY, *_TOKEN, "key_known", "key_replaced", "banned", "evicted"),

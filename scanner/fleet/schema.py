@@ -65,7 +65,7 @@ CREATE TABLE IF NOT EXISTS hardware (
 
 CREATE TABLE IF NOT EXISTS caller (
     handle TEXT PRIMARY KEY, digest {blob} NOT NULL, name TEXT NOT NULL, made {int} NOT NULL, expires {int} NOT NULL,
-    networks TEXT NOT NULL, revoked {int} NOT NULL
+    networks TEXT NOT NULL, revoked {int} NOT NULL, certificate TEXT NOT NULL DEFAULT ''
 );
 
 CREATE TABLE IF NOT EXISTS journal (
@@ -81,6 +81,7 @@ CREATE INDEX agent_section_ended ON agent_section (until) WHERE until IS NOT NUL
 CREATE INDEX agent_section_body ON agent_section (hash);
 CREATE INDEX offered_body ON offered (hash);
 CREATE INDEX envelope_age ON envelope (received);
+ALTER TABLE caller ADD COLUMN certificate TEXT NOT NULL DEFAULT '';
 """,
 }
 """What each version changed in the tables of the one before; done to the end of a step, they are those of TABLES."""

@@ -20,7 +20,7 @@ import uvicorn
 from cryptography import x509
 
 from scanner.errors import EngineError, StoreError, UsageError, ZtgradeError
-from scanner.fleet.authority import ROOT_FILE, Issuing, load_issuing
+from scanner.fleet.authority import ROOT_FILE, Issuing, load_certificate, load_issuing
 from scanner.fleet.chain import Nonces
 from scanner.fleet.connection import IDLE_S, Guarded
 from scanner.fleet.database import Database
@@ -105,6 +105,8 @@ class Certificates:
         if wanted != "off":
             context.verify_mode = ssl.CERT_REQUIRED if wanted == "required" else ssl.CERT_OPTIONAL
             context.load_verify_locations(self._folder / ROOT_FILE)
+            if self._settings.signal.authority:
+                context.load_verify_locations(_authority(self._folder / self._settings.signal.authority))
         return context
 
 
@@ -248,6 +250,12 @@ def standing_of(folder: Path, settings: Settings) -> Standing:
     rules = load_rules(folder / chosen.rules if chosen.rules else None)
     life = chosen.life or settings.interval
     return Standing(settings.url, settings.domain, settings.interval, life, rules, load_words())
+
+
+def _authority(path: Path) -> Path:
+    """A file that holds certificates; raises ConfigurationError."""
+    load_certificate(path)
+    return path
 
 
 def secret(database: Database) -> bytes:

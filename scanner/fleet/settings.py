@@ -30,6 +30,8 @@ class SignalSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw
     """Seconds that a verdict is good at most; 0 for one interval."""
     per_minute: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 600
     """Requests that one caller may send in a minute."""
+    authority: str = ""
+    """PEM file, from the fleet's folder, of the authority of callers' client certificates."""
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -97,6 +99,8 @@ def load_settings(folder: Path) -> Settings:
         raise wrong(f"it is no TOML: {error}", "correct that line") from error
     if bool(found.server_certificate) != bool(found.server_key):
         raise wrong("server_certificate and server_key go together", "give both files or none")
+    if found.signal.authority and found.client_certificates == "off":
+        raise wrong("signal.authority is given, client_certificates is off", 'set client_certificates = "optional"')
     if not found.database.startswith((SQLITE, POSTGRESQL)):
         raise wrong(
             "database begins with neither sqlite: nor postgresql:", "write sqlite:FILE or postgresql://HOST/NAME"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import re
 import secrets
@@ -18,7 +19,7 @@ PREFIX = "zp1."
 """Of tokens that read verdicts; tokens to enrol with begin otherwise and open nothing here."""
 LONGEST_S = 366 * 86_400
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-_COLUMNS = "handle, name, expires, networks, revoked"
+_COLUMNS = "handle, name, expires, networks, revoked, certificate"
 
 
 @dataclass(frozen=True)
@@ -31,18 +32,25 @@ class Caller:
     """In ms since 1970."""
     networks: tuple[str, ...]
     revoked: bool
+    certificate: str
+    """SHA-256 over the public key of the certificate that it must show, too, in hex; empty where it needs none."""
 
-    def refused(self, address: str, now: int) -> str:
-        """The word for why it may not read now; empty where it may."""
+    def refused(self, address: str, shown: str, now: int) -> str:
+        """The word for why it may not read now, with the key that its connection ``shown``; empty where it may."""
         if self.revoked or now >= self.expires:
             return "caller_expired"
+        if self.certificate and not hmac.compare_digest(self.certificate, shown):
+            return "caller_certificate"
         if self.networks and not within(address, self.networks):
             return "caller_elsewhere"
         return ""
 
 
-def let_in(database: Database, name: str, life_s: int, networks: Sequence[str], now: int) -> str:
-    """A new token that reads verdicts; only here is it ever seen whole. Raises UsageError for wrong limits."""
+def let_in(database: Database, name: str, life_s: int, networks: Sequence[str], now: int, certificate: str = "") -> str:
+    """A new token that reads verdicts; only here is it ever seen whole. Raises UsageError for wrong limits.
+
+    Where a ``certificate`` is given (the digest of its key, in hex) the token is good for nobody who does not hold it.
+    """
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name of a caller; write up to 40 of a-z, 0-9 and -, such as gateway-1")
     if not 1 <= life_s <= LONGEST_S:
@@ -52,10 +60,12 @@ def let_in(database: Database, name: str, life_s: int, networks: Sequence[str], 
     kept = Kept.of(secret)
     with database.transaction():
         database.run(
-            "INSERT INTO caller (handle, digest, name, made, expires, networks, revoked) VALUES (?, ?, ?, ?, ?, ?, 0)",
-            (kept.handle, kept.digest, name, now, now + life_s * 1000, near),
+            "INSERT INTO caller (handle, digest, name, made, expires, networks, revoked, certificate)"
+            " VALUES (?, ?, ?, ?, ?, ?, 0, ?)",
+            (kept.handle, kept.digest, name, now, now + life_s * 1000, near, certificate),
         )
-        note(database, AUDIT, now, event="caller_let_in", caller=kept.handle, name=name, life_s=life_s)
+        says = {"name": name, "life_s": life_s, "certificate": certificate}
+        note(database, AUDIT, now, event="caller_let_in", caller=kept.handle, **says)
     return secret
 
 
@@ -79,5 +89,5 @@ def callers(database: Database) -> list[Caller]:
 
 
 def _caller(row: Row) -> Caller:
-    handle, name, expires, networks, revoked = row
-    return Caller(handle, name, expires, tuple(json.loads(networks)), bool(revoked))
+    handle, name, expires, networks, revoked, certificate = row
+    return Caller(handle, name, expires, tuple(json.loads(networks)), bool(revoked), certificate)

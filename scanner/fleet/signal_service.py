@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from agent import wire
 from scanner.fleet.answers import Refused, refusal, response
+from scanner.fleet.connection import SHOWN
 from scanner.fleet.database import Database, Unavailable
 from scanner.fleet.door import Allowance
 from scanner.fleet.reading import AgentSeen, FleetReader
@@ -177,7 +178,7 @@ class Signal:
             raise Refused(refusal("too_often", "too many refused requests from this address", 60))
         given = _SECRET.fullmatch(request.headers.get("authorization", ""))
         caller = await self._asked(lambda: find_caller(self._database, given[1])) if given else None
-        word = caller.refused(address, int(now * 1000)) if caller else "caller_unknown"
+        word = caller.refused(address, request.scope.get(SHOWN, ""), int(now * 1000)) if caller else "caller_unknown"
         if caller is None or word:
             self._strangers.take(address, now)
             self._ledger.refused(word, address, caller.handle if caller else "", now)

@@ -10,7 +10,7 @@ from typing import Any
 from agent import wire
 from scanner.fleet.signal_callers import let_in
 from scanner.fleet.signal_keys import make_key
-from tests.scanner.fleet.lab import START, Pretended, Reply, Running, make_fleet, section
+from tests.scanner.fleet.lab import START, Clock, Pretended, Reply, Running, make_fleet, section
 
 
 def day(days: float) -> str:
@@ -34,13 +34,13 @@ def good_posture() -> dict[str, dict[str, Any]]:
     }
 
 
-def signalling(folder: Path, more: str = "", **chosen: Any) -> Running:
+def signalling(folder: Path, more: str = "", *, clock: Clock | None = None, **chosen: Any) -> Running:
     """A running server with the signal on."""
     make_fleet(folder, per_minute=100_000, **chosen)
     make_key(folder)
     settings = folder / "fleet.toml"
     settings.write_text(settings.read_text() + f"\n[signal]\nenabled = true\n{more}\n")
-    return Running(folder)
+    return Running(folder, clock)
 
 
 def caller(server: Running, name: str = "gateway", **limits: Any) -> str:
