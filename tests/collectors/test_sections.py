@@ -21,7 +21,7 @@ from scanner.facts import (
     Tunnels,
 )
 from scanner.model import Fact, Gap, GapWhy
-from tests.agent.recorded import CONTAINER, DEBIAN_LAPTOP, NOT_ROOT, NOW, WINDOWS, RecordedHost
+from tests.agent.recorded import CONTAINER, DEBIAN_LAPTOP, FEDORA, MACOS, NOT_ROOT, NOW, WINDOWS, RecordedHost
 
 ASSET = "device:local:0123456789abcdef0123456789abcdef"
 
@@ -113,10 +113,14 @@ def test_absence_of_protection_needs_the_right_and_the_place_to_look(host: Recor
     assert (gap.why, gap.asset, gap.field) == (why, ASSET, None)
 
 
-@pytest.mark.parametrize("host", [DEBIAN_LAPTOP, NOT_ROOT, CONTAINER, WINDOWS, RecordedHost(), RecordedHost("sunos5")])
+EVERY = [DEBIAN_LAPTOP, NOT_ROOT, CONTAINER, FEDORA, WINDOWS, MACOS, RecordedHost(), RecordedHost("sunos5")]
+
+
+@pytest.mark.parametrize("host", EVERY)
 def test_every_fact_is_either_seen_or_missed_by_name(host: RecordedHost) -> None:
     spoken = set()
     for record in facts_and_gaps(sections_of(host), ASSET):
+        assert not isinstance(record, Gap) or record.why is not GapWhy.MALFORMED, record
         spoken.add(record.fact if isinstance(record, Gap) else type(record).__name__)
     assert spoken == PROMISED
 

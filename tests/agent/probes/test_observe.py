@@ -11,9 +11,10 @@ from agent import products
 from agent.host import Ran
 from agent.probes import PROBES, observe, observe_all
 from agent.section import STATUSES, Denied, NotSupported, Probe, Seen
-from tests.agent.recorded import CONTAINER, DEBIAN_LAPTOP, MACOS, NOT_ROOT, WINDOWS, RecordedHost
+from tests.agent.recorded import CONTAINER, DEBIAN_LAPTOP, FEDORA, MACOS, NOT_ROOT, WINDOWS, RecordedHost
 
 HOSTS = {"debian": DEBIAN_LAPTOP, "not_root": NOT_ROOT, "container": CONTAINER, "windows": WINDOWS, "macos": MACOS} | {
+    "fedora": FEDORA,
     "empty": RecordedHost(),
     "empty_not_root": RecordedHost(root=False),
     "unknown": RecordedHost(system="sunos5"),
@@ -64,7 +65,7 @@ def test_nonsense_in_any_one_property_list_never_ends_a_probe_in_an_exception(co
 
 
 @pytest.mark.parametrize("answer", [Ran(1, "", ""), Ran(0, "", ""), Ran(0, "<?xml version='1.0'?><plist><dict>", "")])
-@pytest.mark.parametrize("host", [WINDOWS, MACOS], ids=["windows", "macos"])
+@pytest.mark.parametrize("host", [WINDOWS, MACOS, FEDORA], ids=["windows", "macos", "fedora"])
 def test_nonsense_from_any_one_command_never_ends_a_probe_in_an_exception(host: RecordedHost, answer: Ran) -> None:
     for command in host.commands:
         for section in observe_all(host.changed(commands={command: answer})):
