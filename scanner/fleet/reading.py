@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from scanner.errors import StoreError
-from scanner.fleet.database import Database, Row, Sqlite
+from scanner.fleet.database import Database, Row, Sqlite, Unavailable
 from scanner.fleet.migration import demand_readable
 from scanner.fleet.settings import connect, load_settings
 
@@ -24,7 +24,7 @@ SELECT agent.number, agent.id, agent.status, agent.key_id, agent.enrolled, agent
     agent.not_after, agent.clone_suspected, agent.identity_collision, agent.reason, agent_state.seq,
     agent_state.root, agent_state.boot_id, agent_state.last_seen, agent_state.confirmed, agent_state.skew,
     agent_state.version, agent.highest_version, agent.downgraded
-FROM agent JOIN agent_state ON agent_state.agent = agent.number
+FROM agent LEFT JOIN agent_state ON agent_state.agent = agent.number
 """
 _SECTIONS = """
 SELECT agent_section.name, agent_section.hash, agent_section.observed_at, agent_section.since, agent_section.until,
@@ -159,5 +159,9 @@ class FleetReader:
 
 def _agent(row: Row) -> AgentSeen:
     values = list(row)
+    if values[11] is None:  # to leave it out would be to say that there is no such agent
+        raise StoreError(
+            f"the fleet's database knows agent {values[1]}, but not where it stands; restore it from a copy"
+        )
     values[5] = json.loads(values[5])
     return AgentSeen(*values)

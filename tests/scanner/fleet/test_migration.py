@@ -163,6 +163,21 @@ def test_an_unknown_version_is_never_an_empty_fleet(tmp_path: Path, version: byt
         FleetStore.open(path)
 
 
+def test_an_agent_that_is_only_half_there_is_never_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.db"
+    older(path)
+    database = Sqlite(path)
+    database.run("DELETE FROM agent_state WHERE agent = 2")
+    database.close()
+
+    store = FleetStore.open(path)
+    with pytest.raises(Unreachable, match="not where it stands"):
+        list(store.agents())
+    with pytest.raises(Unreachable, match="not where it stands"):
+        store.latest()
+    store.close()
+
+
 def test_a_file_that_is_no_fleets_is_never_an_empty_fleet(tmp_path: Path) -> None:
     Sqlite(tmp_path / "other.db").close()
 
