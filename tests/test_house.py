@@ -63,10 +63,18 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
+@cache
+def nodes(module: ast.AST) -> tuple[ast.AST, ...]:
+    """Every node, walked once for all tests."""
+    return tuple(ast.walk(module))
+
+
+@cache
 def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@cache
 def modules(*packages: str) -> list[Path]:
     return sorted(path for package in packages or PACKAGES for path in (ROOT / package).rglob("*.py"))
 
@@ -78,7 +86,7 @@ def everywhere(find: Callable[[ast.Module], Iterator[tuple[int, str]]], *package
 
 def imports(module: ast.Module) -> Iterator[tuple[int, str]]:
     """Every module that is imported anywhere in a file, those under TYPE_CHECKING and inside functions included."""
-    for node in ast.walk(module):
+    for node in nodes(module):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -157,7 +165,7 @@ def test_network_io_stands_only_in_the_ports_of_the_collectors() -> None:
 
 def test_time_enters_only_where_it_may() -> None:
     def asked(module: ast.Module) -> Iterator[tuple[int, str]]:
-        for node in ast.walk(module):
+        for node in nodes(module):
             if isinstance(node, ast.Call):
                 name = dotted(node.func)
                 if re.search(r"(^|\.)(datetime\.(now|utcnow|today)|date\.today|time\.(time|localtime|gmtime))$", name):
@@ -189,7 +197,7 @@ def test_no_module_bears_the_name_of_one_of_the_standard_library() -> None:
 
 def test_identifiers_carry_no_item_numbers() -> None:
     def numbered(module: ast.Module) -> Iterator[tuple[int, str]]:
-        for node in ast.walk(module):
+        for node in nodes(module):
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and re.search(r"(^|_)[1-5]_?[1-8](_|$)", node.name):
                 yield node.lineno, node.name
 
@@ -229,7 +237,7 @@ def test_most_files_are_short() -> None:
 
 def test_everything_is_caught_in_two_files_only() -> None:
     def catches_all(module: ast.Module) -> Iterator[tuple[int, str]]:
-        for node in ast.walk(module):
+        for node in nodes(module):
             caught: list[ast.expr] = []
             if isinstance(node, ast.ExceptHandler):
                 if node.type is None:
@@ -250,7 +258,7 @@ def test_everything_is_caught_in_two_files_only() -> None:
 
 def raised_again(place: str) -> bool:
     name, line, _ = place.split(":", 2)
-    for node in ast.walk(tree(ROOT / name)):
+    for node in nodes(tree(ROOT / name)):
         if isinstance(node, ast.ExceptHandler) and node.lineno == int(line):
             last = node.body[-1]
             return isinstance(last, ast.Raise) and last.exc is None
@@ -265,7 +273,7 @@ def test_nothing_runs_text_as_code_or_starts_a_shell() -> None:
         for line, name in imports(module):
             if within(name, banned_modules):
                 yield line, name
-        for node in ast.walk(module):
+        for node in nodes(module):
             if isinstance(node, ast.Call):
                 if dotted(node.func) in banned:
                     yield node.lineno, dotted(node.func)
@@ -279,7 +287,7 @@ def test_nothing_runs_text_as_code_or_starts_a_shell() -> None:
 def containers(module: ast.Module) -> dict[str, int]:
     """Names bound to a mutable container in the body of a module or of a class in it."""
     found: dict[str, int] = {}
-    bodies = [module.body, *(node.body for node in ast.walk(module) if isinstance(node, ast.ClassDef))]
+    bodies = [module.body, *(node.body for node in nodes(module) if isinstance(node, ast.ClassDef))]
     for statement in (statement for body in bodies for statement in body):
         value = statement.value if isinstance(statement, (ast.Assign, ast.AnnAssign)) else None
         made = isinstance(value, ast.Call) and dotted(value.func).split(".")[-1] in {
@@ -296,7 +304,7 @@ def registries(module: ast.Module) -> Iterator[tuple[int, str]]:
     """Containers outside functions that something changes after the import, and ``global`` statements."""
     changing = {"append", "add", "update", "setdefault", "pop", "extend", "insert", "clear", "remove", "discard"}
     names = containers(module)
-    functions = [node for node in ast.walk(module) if isinstance(node, (ast.FunctionDef, ast.Lambda))]
+    functions = [node for node in nodes(module) if isinstance(node, (ast.FunctionDef, ast.Lambda))]
     for function in functions:
         own = {
             node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
@@ -377,7 +385,7 @@ def test_every_folder_with_code_is_a_package_that_the_wheel_carries() -> None:
 
 def asserting(function: ast.FunctionDef, known: set[str]) -> bool:
     """Whether a function asserts itself, expects an error, or calls one that is known to assert."""
-    for node in ast.walk(function):
+    for node in nodes(function):
         if isinstance(node, ast.Assert):
             return True
         if isinstance(node, ast.Call):
@@ -391,7 +399,7 @@ def test_no_test_is_without_an_assertion() -> None:
     functions = {
         (name_of(path), node.name): node
         for path in sorted((ROOT / "tests").rglob("*.py"))
-        for node in ast.walk(tree(path))
+        for node in nodes(tree(path))
         if isinstance(node, ast.FunctionDef)
     }
     known: set[str] = set()
