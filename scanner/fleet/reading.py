@@ -160,8 +160,6 @@ class FleetReader:
 def _agent(row: Row) -> AgentSeen:
     values = list(row)
     if values[11] is None:  # to leave it out would be to say that there is no such agent
-        raise StoreError(
-            f"the fleet's database knows agent {values[1]}, but not where it stands; restore it from a copy"
-        )
+        raise Unavailable(f"the database knows agent {values[1]}, but not where it stands; restore it from a copy")
     values[5] = json.loads(values[5])
     return AgentSeen(*values)
