@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None, host: Host | None = None) -> int:
     """Run the command; gives its exit code: 0, 1 where the server was not told, 2 for a wrong use or configuration,
     3 where the enrolment waits for a person."""
     try:
-        given = _parser().parse_args(argv)
+        given = _given(list(sys.argv[1:] if argv is None else argv))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else MISUSED
     here = host or ThisHost()
@@ -59,39 +59,16 @@ def main(argv: Sequence[str] | None = None, host: Host | None = None) -> int:
         return _wrong(error, FAILED)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="ztagent",
-        description="Looks at this host and tells its posture to a ztgrade fleet server; changes nothing.",
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    show = commands.add_parser("show", help="look at this host once and print what would be sent; sends nothing")
-    show.add_argument("--json", action="store_true", help="print JSON, which the collector 'local' can read")
-    names = sorted(section_names())
-    show.add_argument("--section", action="append", choices=names, metavar="NAME", help=f"only: {', '.join(names)}")
-    enroll = commands.add_parser("enroll", help="get an identity for this host with a token")
-    enroll.add_argument("--token-file", required=True, metavar="FILE", help="file with the token, or - to read it here")
-    enroll.add_argument("--proxy", default="", metavar="URL", help="http://NAME:PORT; with a password: in agent.toml")
-    enroll.add_argument(
-        "--ca-file", default="", metavar="PEM", help="further authorities that may vouch for the server"
-    )
-    enroll.add_argument("--again", action="store_true", help="give up the identity that this host has")
-    once = commands.add_parser("once", help="look and tell once, for timers")
-    once.add_argument("--now", action="store_true", help="do not wait as long as the server or a failure asked for")
-    commands.add_parser("run", help="stay and tell in each interval")
-    told = commands.add_parser("status", help="say whether the server hears this agent")
-    told.add_argument("--json", action="store_true", help="print JSON")
-    verify = commands.add_parser("verify-package", help="say whether a package of the agent may be installed here")
-    verify.add_argument("package", type=Path, metavar="FILE")
-    verify.add_argument("--key", type=Path, required=True, metavar="PEM", help="public key of those who release it")
-    verify.add_argument("--manifest", type=Path, metavar="FILE", help=f"default: {MANIFEST} beside the package")
-    verify.add_argument("--allow-older", action="store_true", help="take one that is older than what ran here")
-    for command in (show, enroll, once, commands.choices["run"], told, verify):
-        command.add_argument("--state", type=Path, default=folders()[0], metavar="DIR", help="default: %(default)s")
-    return parser
+def _given(words: list[str]) -> SimpleNamespace:
+    if words == ["run"]:
+        # As services start it: what reads all other arguments would stay in memory with it.
+        return SimpleNamespace(command="run", state=folders()[0])
+    from agent.arguments import parser
+
+    return parser().parse_args(words, SimpleNamespace())
 
 
-def _enroll(given: argparse.Namespace, host: Host) -> int:
+def _enroll(given: SimpleNamespace, host: Host) -> int:
     if given.proxy:
         proxy_url(given.proxy, "--proxy")
         if "@" in urlsplit(given.proxy).netloc:
@@ -116,7 +93,7 @@ def _enroll(given: argparse.Namespace, host: Host) -> int:
     return WAITING if waiting else FAILED
 
 
-def _once(given: argparse.Namespace, host: Host) -> int:
+def _once(given: SimpleNamespace, host: Host) -> int:
     state, settings = _opened(given)
     with only_agent(state.folder):
         cycle = _enrolled(state, settings, host)
@@ -131,7 +108,7 @@ def _once(given: argparse.Namespace, host: Host) -> int:
     return FAILED
 
 
-def _run(given: argparse.Namespace, host: Host) -> int:
+def _run(given: SimpleNamespace, host: Host) -> int:
     state, settings = _opened(given)
     with only_agent(state.folder, patience=60.0):  # until a ``once`` that runs just now has ended
         cycle = _enrolled(state, settings, host)
@@ -141,7 +118,7 @@ def _run(given: argparse.Namespace, host: Host) -> int:
     return DONE
 
 
-def _status(given: argparse.Namespace, host: Host) -> int:
+def _status(given: SimpleNamespace, host: Host) -> int:
     if not given.state.exists():
         raise Misconfigured(f"{given.state} is not there; enrol first, or name another --state")
     state, settings = _opened(given)
@@ -151,7 +128,7 @@ def _status(given: argparse.Namespace, host: Host) -> int:
     return DONE if told["heard"] else FAILED
 
 
-def _show(given: argparse.Namespace, host: Host) -> int:
+def _show(given: SimpleNamespace, host: Host) -> int:
     settings = load(given.state, section_names())
     before, key = _before(given.state)
     sections = look(
@@ -163,7 +140,7 @@ def _show(given: argparse.Namespace, host: Host) -> int:
     return DONE
 
 
-def _verify(given: argparse.Namespace) -> int:
+def _verify(given: SimpleNamespace) -> int:
     before = __version__
     attempts = StateFolder(given.state).attempts() if given.state.exists() else None
     if attempts and attempts.downgraded(before):
@@ -174,7 +151,7 @@ def _verify(given: argparse.Namespace) -> int:
     return DONE
 
 
-def _opened(given: argparse.Namespace) -> tuple[StateFolder, Settings]:
+def _opened(given: SimpleNamespace) -> tuple[StateFolder, Settings]:
     state = StateFolder(given.state)
     return state, load(given.state, section_names())
 

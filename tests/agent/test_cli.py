@@ -1,16 +1,23 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import sysconfig
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from agent.arguments import parser
 from agent.cli import as_text, main
 from agent.posture import look
 from agent.probes import PROBES
 from agent.section import Section
 from agent.state import Attempts, Identity, Standing, StateFolder
 from tests.agent.recorded import DEBIAN_LAPTOP, NOT_ROOT
+
+PATHS = f"import sys; sys.path[:0] = {[str(Path(__file__).parents[2]), sysconfig.get_paths()['purelib']]!r}; "
 
 
 def test_json_is_what_the_local_collector_reads(capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,3 +150,11 @@ def test_control_characters_of_a_hostile_host_do_not_reach_the_terminal() -> Non
     text = as_text([Section("x", 1, "seen", "", "", {"name": "a\x1b[2J\nb"})])
     assert "\x1b" not in text
     assert text.count("\n") == 2
+
+
+def test_the_service_is_started_without_what_reads_arguments() -> None:
+    code = "import json; from agent.cli import _given; told = vars(_given(['run'])); "
+    code += "print(json.dumps([told['command'], str(told['state']), len(told), 'argparse' in sys.modules]))"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", PATHS + code], capture_output=True, text=True, check=True)
+    parsed = parser().parse_args(["run"], SimpleNamespace())
+    assert json.loads(done.stdout) == ["run", str(parsed.state), len(vars(parsed)), False]
