@@ -8,10 +8,13 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
 from importlib import resources
+from types import CodeType
 from typing import Any
 
 import jinja2
+from jinja2.bccache import Bucket
 
 from reports.cards import SEVERAL, STEPS, Scope, Verdict, slug
 from reports.compact import alike_populations, compact_rows
@@ -153,9 +156,31 @@ def _template(name: str) -> str:
     return source if name.endswith(".j2") else "{% raw %}" + source + "{% endraw %}"
 
 
+class _Compiled(jinja2.BytecodeCache):
+    """Compiled templates for as long as the process lives, by the digest of their source: half the time of a page."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Give the code of this source, if there is any."""
+        bucket.code = self._held.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Hold the code of this source."""
+        if bucket.code is not None:
+            self._held[bucket.key, bucket.checksum] = bucket.code
+
+
+@cache
+def _compiled() -> _Compiled:
+    return _Compiled()
+
+
 def _environment(words: Words, told: Outline) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_template),
+        bytecode_cache=_compiled(),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=_finalize,

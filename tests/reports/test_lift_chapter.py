@@ -98,4 +98,4 @@ def test_every_effort_and_impact_can_be_shown() -> None:
     for effort in Effort:
         for impact in Impact:
             cost = msgspec.structs.replace(sample.singles[0].cost, effort=effort, impact=impact)
-            told("zh-TW", singles=[msgspec.structs.replace(sample.singles[0], cost=cost)])
+            assert told("zh-TW", singles=[msgspec.structs.replace(sample.singles[0], cost=cost)])
