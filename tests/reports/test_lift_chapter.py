@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from reports import as_html
+from reports.words import load_words
 from scanner.model import Effort, Impact, Level, Pillar, Scene
 from scanner.result import LiftPillar, LiftScope
 from tests.reports.dossier_sample import dossier
@@ -94,8 +95,10 @@ def test_as_many_scopes_as_a_report_holds_stay_small() -> None:
 
 
 def test_every_effort_and_impact_can_be_shown() -> None:
-    sample = lift_sample("")
-    for effort in Effort:
-        for impact in Impact:
-            cost = msgspec.structs.replace(sample.singles[0].cost, effort=effort, impact=impact)
-            assert told("zh-TW", singles=[msgspec.structs.replace(sample.singles[0], cost=cost)])
+    (single, *_), words = lift_sample("").singles, load_words("zh-TW")
+    pairs = [(effort, impact) for effort in Effort for impact in Impact]
+    costs = [msgspec.structs.replace(single.cost, effort=effort, impact=impact) for effort, impact in pairs]
+    text = told("zh-TW", singles=[msgspec.structs.replace(single, cost=cost) for cost in costs])
+
+    for effort, impact in pairs:
+        assert f"{words.term('effort', effort)} {words.term('impact', impact)}" in text
