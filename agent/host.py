@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -323,7 +324,14 @@ class ThisHost:
         """See `Host`."""
         if sys.platform != "win32":
             return {}
-        return {service.name().lower(): service.status() == "running" for service in psutil.win_service_iter()}
+        found = {}
+        try:
+            for service in psutil.win_service_iter():
+                with contextlib.suppress(psutil.NoSuchProcess):  # removed while they are listed
+                    found[service.name().lower()] = service.status() == "running"
+        except psutil.Error as error:
+            raise PermissionError(f"services may not be seen: {error}") from error
+        return found
 
     def sockets(self) -> list[BoundSocket]:
         """See `Host`."""

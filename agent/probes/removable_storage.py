@@ -134,7 +134,7 @@ def _guard(host: Host) -> bool | None:
     if not host.exists(_GUARD):
         # Without settings the daemon does not start, and going through all processes is dear.
         return False
-    if not any(process.name == "usbguard-daemon" for process in host.processes()):
+    if not host.running(frozenset({"usbguard-daemon"})):
         if not host.privileged():
             raise Denied("USBGuard is there, and whether it runs may be hidden from others than root")
         return False
