@@ -321,10 +321,8 @@ def main() -> None:
             each = 1000 * told["held"] / told["hosts"]
             held = f"{told['hosts']} hosts held against it in {told['held']:.1f} s, {each:.0f} ms each"
             print(f"  processor: read in {told['read']:.1f} s, {held}")
-            print(
-                f"  {told['flaws'] / told['hosts']:.0f} flaws a host; {told['peak']:.0f} MB peak; {cost.wall:.0f} s wall\n",
-                flush=True,
-            )
+            flaws = f"{told['flaws'] / told['hosts']:.0f} flaws a host"
+            print(f"  {flaws}; {told['peak']:.0f} MB peak; {cost.wall:.0f} s wall\n", flush=True)
 
 
 if __name__ == "__main__":
