@@ -29,7 +29,7 @@ test: $(VENV)/.dev  ## everything: ruff, mypy --strict, pytest; as root on Debia
 		$(MAKE) --no-print-directory lab-deps || [ -z "$$CI" ]; fi
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 	$(BIN)/python -m pytest
 
 lab: $(VENV)/.dev  ## start the lab bank's real servers on loopback (a domain, two cloud accounts) until Ctrl-C; root
@@ -41,7 +41,7 @@ lab-deps:  ## install what the real servers of the tests need (root, Debian): Sa
 lint: $(VENV)/.dev  ## ruff and mypy only
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 
 lock: $(VENV)/.dev  ## renew the locked dependencies, with hashes
 	$(BIN)/python -m pip install --quiet uv
