@@ -1,4 +1,4 @@
-"""What may go wrong in a cycle; none of it ends the agent."""
+"""What may go wrong in a look and in a cycle; none of it ends the agent."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import subprocess
 
 from agent.errors import AgentError
 
-TROUBLE = (
-    AgentError,
+STUMBLES = (
     OSError,
     ValueError,
     LookupError,
@@ -16,9 +15,10 @@ TROUBLE = (
     ArithmeticError,
     AttributeError,
     RuntimeError,
-    AssertionError,
-    MemoryError,
     EOFError,
-    http.client.HTTPException,
-    subprocess.SubprocessError,
+    MemoryError,
+    AssertionError,
 )
+"""Over what code may fall that reads words of others."""
+TROUBLE = (*STUMBLES, AgentError, http.client.HTTPException, subprocess.SubprocessError)
+"""The same of a whole cycle, with the network and the commands in it."""

@@ -26,6 +26,7 @@ from agent.probes import (
     vpn,
 )
 from agent.section import DENIED, ERROR, SEEN, CannotLook, Probe, Section, moment, refuse_odd_values
+from agent.trouble import STUMBLES
 
 PROBES: tuple[Probe, ...] = (
     host_identity.PROBE,
@@ -47,20 +48,7 @@ PROBES: tuple[Probe, ...] = (
     software.PROBE,
 )
 
-TROUBLE = (
-    OSError,
-    ValueError,
-    LookupError,
-    TypeError,
-    ArithmeticError,
-    AttributeError,
-    RuntimeError,
-    EOFError,
-    MemoryError,
-    AssertionError,
-    csv.Error,
-    zlib.error,
-)
+TROUBLE = (*STUMBLES, csv.Error, zlib.error)
 """What a look may stumble over in what a host answers."""
 RUN_ON = frozenset({"linux"})
 """Systems on which the branches of the probes were really run; those for others follow the makers' documents alone."""
