@@ -448,3 +448,16 @@ MACOS = RecordedHost(
     | recorded_macos.COMMANDS,
 )
 """A MacBook with FileVault."""
+
+
+class Renamed:
+    """The laptop by another name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(DEBIAN_LAPTOP, name)
+
+    def host_name(self) -> str:
+        return self.name

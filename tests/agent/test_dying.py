@@ -20,7 +20,7 @@ from agent.errors import Refused, Unreached
 from agent.settings import Settings
 from agent.spool import MOST_FILES, Posture, Request, Spool
 from agent.state import Identity, Standing, StateFolder
-from tests.agent.recorded import DEBIAN_LAPTOP
+from tests.agent.recorded import DEBIAN_LAPTOP, Renamed
 
 AGENT = "019aaaaa-0000-7000-8000-000000000001"
 
@@ -125,19 +125,6 @@ class Machine:
         agent.collect()
         agent.tell()
         return agent
-
-
-class Renamed:
-    """A recorded host by another name."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(DEBIAN_LAPTOP, name)
-
-    def host_name(self) -> str:
-        return self.name
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from tests.agent.fleet_double import (
     says,
     serving,
 )
-from tests.agent.recorded import DEBIAN_LAPTOP
+from tests.agent.recorded import DEBIAN_LAPTOP, Renamed
 
 LIFE = (timedelta(days=-1), timedelta(days=300))
 
@@ -82,19 +82,6 @@ def site(tmp_path: Path, authority: Authority) -> Iterator[Site]:
     fleet = Fleet(authority)
     with serving(fleet, authority.served(tmp_path, LIFE)) as port:
         yield Site(tmp_path / "state", fleet, port)
-
-
-class Renamed:
-    """A recorded host by another name."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(DEBIAN_LAPTOP, name)
-
-    def host_name(self) -> str:
-        return self._name
 
 
 def test_a_host_enrols_and_tells_every_section_once(site: Site) -> None:

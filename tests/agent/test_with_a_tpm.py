@@ -25,7 +25,7 @@ from collectors.sections import facts_and_gaps
 from scanner.facts.device import HardwareIdentity
 from scanner.fleet import tokens
 from tests.agent.fleet_double import KeysHere
-from tests.agent.recorded import DEBIAN_LAPTOP
+from tests.agent.recorded import DEBIAN_LAPTOP, Renamed
 from tests.agent.soft_tpm import SoftTpm
 from tests.agent.test_with_the_server import ROOT, ZTAGENT, Now
 from tests.scanner.fleet.lab import Running, make_fleet
@@ -70,7 +70,7 @@ class Host:
 
     def agent(self) -> Cycle:
         """The agent as after a restart."""
-        host: Any = Named(self.name)
+        host: Any = Renamed(self.name)
         outside = Outside(host, KeysThere(self.tcti), Connection, self.running.clock, lambda: 0.0)
         return Cycle(self.state, self.settings, outside)
 
@@ -101,19 +101,6 @@ class Host:
             assert seen is not None and seen.clone_suspected is None
             (own,) = (section for section in reader.sections(seen) if section.name == "agent")
         return dict(own.content["values"]), seen.seq
-
-
-class Named:
-    """A recorded host of another name."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(DEBIAN_LAPTOP, name)
-
-    def host_name(self) -> str:
-        return self._name
 
 
 @pytest.fixture(scope="module")
