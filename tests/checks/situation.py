@@ -13,10 +13,11 @@ import msgspec
 from scanner import registry
 from scanner.guideline.baseline import load_baseline
 from scanner.guideline.nouns import Baseline, Requirement
-from scanner.judging.evidence import Evidence, connect
+from scanner.judging.evidence import Evidence
 from scanner.judging.judge import Use, judge
 from scanner.judging.population import Population
 from scanner.model import Fact, Outcome, Target
+from tests.engine import session
 from tests.scanner.miniature import AS_OF, FRESH, VOCABULARY, Said
 
 Facts = Mapping[str, Mapping[str, Any]]
@@ -112,7 +113,7 @@ def outcomes(
         Said(facts, promised(source) | says[source] if source in READ else says[source]).read(source, folder / source)
         for source, facts in rows.items()
     ]
-    evidence = Evidence(connect(), targets, VOCABULARY, AS_OF)
+    evidence = Evidence(session(), targets, VOCABULARY, AS_OF)
     found: dict[tuple[int, bool, str], Outcome] = {}
     for over in dict.fromkeys(_over(situation, known) for situation in situations):
         asked = dict.fromkeys(address for each in situations if _over(each, known) is over for address in each.judged)

@@ -13,6 +13,7 @@ import narwhals as nw
 
 from scanner.column import Built, Check, ColumnType, FieldInfo, Quantified, column_name, fields_of
 from scanner.model import Fact, Outcome
+from tests.engine import session
 
 AS_OF = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 """The moment at which every small world is judged."""
@@ -50,8 +51,7 @@ def expected(cases: Mapping[str, Case]) -> dict[str, Outcome]:
 
 def evaluate(built: Built, rows: Sequence[Row]) -> list[Outcome]:
     """Outcome of each row, in order, by one query over one wide table and its exploded child tables."""
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with session() as connection:
         world = load(connection, built, rows)
         for item in built.touched.quantified:
             world = _with_quantified(connection, world, item)
@@ -78,7 +78,7 @@ def load(connection: duckdb.DuckDBPyConnection, built: Built, rows: Sequence[Row
         for n, row in enumerate(rows)
     ]
     connection.execute(
-        f"CREATE TABLE world AS SELECT r.* FROM (SELECT unnest(from_json(?, '{json.dumps([shape])}')) AS r)",
+        f"CREATE TEMP TABLE world AS SELECT r.* FROM (SELECT unnest(from_json(?, '{json.dumps([shape])}')) AS r)",
         [json.dumps(lines)],
     )
     return connection.table("world")

@@ -8,14 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import msgspec
 
 from scanner.column import Check, Claim, Subject, check, fields_of
 from scanner.facts import FACTS, Authenticators, SignIn, User
 from scanner.grading.grade import Tally
 from scanner.institution.nouns import Caps, Estate, Selector, System
-from scanner.judging.evidence import Evidence, ReadTarget, connect, sql_type
+from scanner.judging.evidence import Evidence, ReadTarget, sql_type
 from scanner.judging.judge import Judged, Use, judge
 from scanner.judging.population import Population
 from scanner.judging.scope import Membership, Scope, listed_keys
@@ -32,6 +31,7 @@ from scanner.model import (
     promised_fields,
 )
 from scanner.result import Text
+from tests.engine import session
 
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
 FRESH = AS_OF - timedelta(days=1)
@@ -148,8 +148,7 @@ def write_parquet(fact: type[Fact], rows: Sequence[Fact], path: Path) -> None:
     lines = path.with_suffix(".ndjson")
     lines.write_bytes(b"\n".join(msgspec.json.encode(row) for row in rows))
     columns = ", ".join(f"'{name}': '{sql_type(info)}'" for name, info in fields_of(fact).items())
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with session() as connection:
         connection.execute(
             f"COPY (SELECT * FROM read_json('{lines}', format = 'newline_delimited', columns = {{{columns}}}) "
             f"ORDER BY asset) TO '{path}' (FORMAT parquet)"
@@ -232,7 +231,7 @@ def verdict(
         parameters = {"modes": ["enforced"]}
     held = held or estate()
     targets = [one.read(name, folder / name) for name, one in said.items()]
-    evidence = Evidence(connect(), targets, VOCABULARY, AS_OF)
+    evidence = Evidence(session(), targets, VOCABULARY, AS_OF)
     population = Population(
         User,
         defined_by or tuple(held.populations.get("User") or evidence.promising("User")),

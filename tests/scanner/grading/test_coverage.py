@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from scanner.grading.coverage import collected_gaps, listing_gaps, whys_told
-from scanner.judging.evidence import Evidence, ReadTarget, connect
+from scanner.judging.evidence import Evidence, ReadTarget
 from scanner.model import Gap, GapWhy
 from scanner.result import GapRow
+from tests.engine import session
 from tests.scanner.miniature import AS_OF, FRESH, STALE, VOCABULARY, Said, census, sign_in, user
 
 WEEK = timedelta(days=7)
@@ -25,7 +26,7 @@ def target(**fields: Any) -> ReadTarget:
 
 def listings(folder: Path, said: Mapping[str, Said]) -> list[GapRow]:
     targets = [one.read(name, folder / name) for name, one in said.items()]
-    return list(listing_gaps(Evidence(connect(), targets, VOCABULARY, AS_OF), WEEK))
+    return list(listing_gaps(Evidence(session(), targets, VOCABULARY, AS_OF), WEEK))
 
 
 def short(rows: list[GapRow]) -> list[tuple[str, str, str]]:
@@ -101,11 +102,11 @@ def test_a_promise_without_rows_and_census_is_open_too(tmp_path: Path) -> None:
 
 def test_a_source_that_speaks_twice_of_one_asset_is_told(tmp_path: Path) -> None:
     said = Said([user("a"), sign_in("a"), sign_in("a", mfa="report_only")])
-    evidence = Evidence(connect(), [said.read("ad", tmp_path)], VOCABULARY, AS_OF)
+    evidence = Evidence(session(), [said.read("ad", tmp_path)], VOCABULARY, AS_OF)
     evidence.rows("ad", "SignIn")
     (row,) = listing_gaps(evidence, WEEK)
     assert (row.target, row.fact, row.why) == ("ad", "SignIn", GapWhy.CONFLICT)
 
 
 def test_a_target_never_read_has_no_listing_to_speak_of() -> None:
-    assert list(listing_gaps(Evidence(connect(), [target()], VOCABULARY, FRESH), WEEK)) == []
+    assert list(listing_gaps(Evidence(session(), [target()], VOCABULARY, FRESH), WEEK)) == []

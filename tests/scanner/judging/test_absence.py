@@ -11,10 +11,11 @@ import pytest
 
 from checks.device.compliance import state_is_reported_without_silence
 from scanner.facts import Device, EndpointAgent, Same
-from scanner.judging.evidence import Evidence, connect
+from scanner.judging.evidence import Evidence
 from scanner.judging.judge import Use, judge
 from scanner.judging.population import Population
 from scanner.model import Fact, Gap, GapWhy, Outcome
+from tests.engine import session
 from tests.scanner.miniature import AS_OF, FRESH, STALE, VOCABULARY, WEEK, Said, census
 
 AGENT = {"state": "enrolled", "ever_reported": True, "silent": False}
@@ -43,7 +44,7 @@ def outcomes(folder: Path, gaps: tuple[Gap, ...] = (), **said: Said) -> dict[str
     """What is said of each device by the check that asks for reports."""
     targets = [each.read(name, folder / name) for name, each in said.items()]
     targets = [replace(target, gaps=gaps) if target.source == "fleet" else target for target in targets]
-    evidence = Evidence(connect(), targets, VOCABULARY, AS_OF)
+    evidence = Evidence(session(), targets, VOCABULARY, AS_OF)
     population = Population(Device, tuple(evidence.promising("Device")), evidence)
     use = Use(state_is_reported_without_silence, {}, WEEK)
     table = judge(population, [use], AS_OF, {}).table

@@ -8,9 +8,10 @@ import pytest
 
 from scanner.facts import Directory, Placement, User
 from scanner.grading.assess import MEMBERSHIP_MAX_AGE
-from scanner.judging.evidence import Evidence, connect
+from scanner.judging.evidence import Evidence
 from scanner.judging.population import Population
 from scanner.judging.scope import Membership
+from tests.engine import session
 from tests.scanner.miniature import AS_OF, FRESH, VOCABULARY, Said, estate, user
 
 HOME, OTHER = "directory:ad:home", "directory:ad:other"
@@ -24,7 +25,7 @@ def belongs(folder: Path, idp: Said) -> dict[str, bool | None]:
         *(Directory(asset=key, observed_at=FRESH) for key in (HOME, OTHER)),
     ]
     targets = [said.read(name, folder / name) for name, said in (("ad", Said(facts)), ("idp", idp))]
-    evidence = Evidence(connect(), targets, VOCABULARY, AS_OF)
+    evidence = Evidence(session(), targets, VOCABULARY, AS_OF)
     people, directories = Population(User, ("ad",), evidence), Population(Directory, ("ad",), evidence)
     membership = Membership(estate(), evidence, MEMBERSHIP_MAX_AGE)
     for population in (people, directories):
