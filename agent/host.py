@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import hashlib
+import ipaddress
 import os
 import socket
 import subprocess
@@ -117,6 +118,9 @@ class Host(Protocol):
 
     def addresses(self) -> list[str]:
         """Sorted IP addresses of its interfaces, loopback and link-local ones left out."""
+
+    def networks(self) -> list[str]:
+        """Sorted networks of these addresses, such as 10.1.4.0/24; the address alone where no prefix is told."""
 
     def processes(self) -> list[Process]:
         """Every process that may be seen."""
@@ -295,13 +299,14 @@ class ThisHost:
 
     def addresses(self) -> list[str]:
         """See `Host`."""
+        return sorted({address for address, _ in _of_interfaces()})
+
+    def networks(self) -> list[str]:
+        """See `Host`."""
         found = set()
-        for entries in psutil.net_if_addrs().values():
-            for entry in entries:
-                if entry.family in {socket.AF_INET, socket.AF_INET6}:
-                    address = entry.address.split("%", 1)[0].lower()
-                    if not address.startswith(("127.", "fe80:", "169.254.")) and address != "::1":
-                        found.add(address)
+        for address, mask in _of_interfaces():
+            prefix = f"/{int(ipaddress.ip_address(mask)).bit_count()}" if mask else ""
+            found.add(str(ipaddress.ip_network(address + prefix, strict=False)))
         return sorted(found)
 
     def processes(self) -> list[Process]:
@@ -361,6 +366,15 @@ class ThisHost:
     def passed(self, when: datetime) -> bool:
         """See `Host`."""
         return self.now() > when
+
+
+def _of_interfaces() -> Iterator[tuple[str, str | None]]:
+    for entries in psutil.net_if_addrs().values():
+        for entry in entries:
+            if entry.family in {socket.AF_INET, socket.AF_INET6}:
+                address = entry.address.split("%", 1)[0].lower()
+                if not address.startswith(("127.", "fe80:", "169.254.")) and address != "::1":
+                    yield address, entry.netmask
 
 
 def _absolute(argv: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from agent import packet_rules as filters
 from agent.packet_rules import ACCEPT, ALWAYS, GOTO, JUMP, NEVER, PERHAPS, REFUSE, RETURN, UNCLEAR, Rule
+from agent.traffic import Traffic
 
 Entry = dict[str, Any]
 _VERDICTS = {"accept": ACCEPT, "drop": REFUSE, "reject": REFUSE, "return": RETURN, "queue": UNCLEAR}
@@ -52,12 +53,18 @@ def translated(entries: Iterable[Entry], family: str) -> list[Entry] | None:
     return own if any(isinstance(word, dict) and "xt" in word for words in foreign for word in words) else None
 
 
-def denies(entries: Iterable[Entry], family: str) -> bool | None:
-    """Whether what nobody listed is refused; None where that cannot be told."""
+def redirects(entries: Iterable[Entry]) -> bool:
+    """Whether a rule may send traffic to another address or port before it comes to the filter."""
+    statements = (word for entry in entries for word in entry.get("rule", {}).get("expr", []))
+    return any(isinstance(word, dict) and word.keys() & {"dnat", "redirect", "xt"} for word in statements)
+
+
+def denies(entries: Iterable[Entry], family: str, traffic: Traffic) -> bool | None:
+    """Whether such traffic is refused; None where that cannot be told."""
     every = list(entries)
     found = []
     for chain in inputs(every, family):
-        table = _Table(every, chain["family"], chain["table"], family)
+        table = _Table(every, chain["family"], chain["table"], family, traffic)
         policy = REFUSE if chain.get("policy") == "drop" else ACCEPT
         found.append((filters.ends(table.rules(), chain["name"]), policy))
     return filters.denied(found) if found else False
@@ -66,14 +73,14 @@ def denies(entries: Iterable[Entry], family: str) -> bool | None:
 class _Table:
     """One table, as it meets traffic of one family."""
 
-    def __init__(self, entries: list[Entry], family: str, name: str, asked: str) -> None:
+    def __init__(self, entries: list[Entry], family: str, name: str, asked: str, traffic: Traffic) -> None:
         self._entries = [
             content
             for entry in entries
             for content in entry.values()
             if isinstance(content, dict) and (content.get("family"), content.get("table")) == (family, name)
         ]
-        self._asked = asked
+        self._asked, self._traffic = asked, traffic
 
     def rules(self) -> dict[str, list[Rule]]:
         """By chain."""
@@ -136,7 +143,7 @@ class _Table:
         if kind == "concat":
             # What names sender or port together with something else is a listing, too.
             parts = {part.get("payload", {}).get("field") for part in what if isinstance(part, dict)}
-            return NEVER if parts & {"saddr", "dport"} and op != "!=" else UNCLEAR
+            return filters.listing(self._traffic) if parts & {"saddr", "dport"} and op != "!=" else UNCLEAR
         condition, exact = self._of(kind, what, values)
         if op != "!=":
             return condition
@@ -153,28 +160,34 @@ class _Table:
             return filters.of_interfaces(texts), True
         if kind == "meta" and key == "nfproto":
             return (ALWAYS if _NUMBERS[self._asked] in texts else NEVER), True
+        if kind == "fib" and "saddr" in _listed(what.get("flags", [])):
+            return UNCLEAR, False
         if kind == "meta" and key == "l4proto":
             return filters.of_protocols(texts), False
         if (kind == "meta" and key == "pkttype") or (kind == "fib" and what.get("result") == "type"):
             return filters.of_kinds(texts), True
         if kind == "ct" and key == "state":
-            return filters.of_states(texts), True
+            return filters.of_states(self._traffic, texts), True
         if kind == "ct" and key == "status" and set(texts) == {"dnat"}:
-            return NEVER, True
+            return filters.of_redirection(self._traffic), True
         if kind == "&":
             return PERHAPS, False
         return UNCLEAR, False
 
     def _of_payload(self, protocol: str, field: str, values: list[Any]) -> tuple[str, bool]:
         if protocol in _NUMBERS and protocol != self._asked:
-            return NEVER, True
-        if protocol in {"icmp", "icmpv6", "igmp", "esp", "ah"} or (protocol == "ether" and field == "saddr"):
+            # Nor does its opposite hold for the other family; so it is not exact.
             return NEVER, False
+        if protocol in {"icmp", "icmpv6", "igmp", "esp", "ah"}:
+            return NEVER, False
+        if protocol == "ether" and field == "saddr":
+            return filters.listing(self._traffic), False
         if field == "dport":
-            return filters.of_ports(map(_range, values)), False
+            return filters.of_ports(self._traffic, map(_range, values)), False
         if field in {"saddr", "daddr"} and protocol in _NUMBERS:
             networks = [network for value in values for network in _networks(value)]
-            return (filters.of_sources if field == "saddr" else filters.of_receivers)(networks), False
+            asked = filters.of_sources(self._traffic, networks) if field == "saddr" else filters.of_receivers(networks)
+            return asked, False
         if field in {"protocol", "nexthdr"}:
             return filters.of_protocols(map(str, values)), False
         return (PERHAPS, False) if field in {"sport", "flags"} else (UNCLEAR, False)
@@ -200,12 +213,12 @@ def _bare(element: Any) -> Any:
     return element
 
 
-def _range(value: Any) -> tuple[int, int]:
+def _range(value: Any) -> tuple[int, int] | None:
     if isinstance(value, dict):
         first, last = value["range"]
         return int(first), int(last)
     # A name of /etc/services is one port.
-    return (value, value) if isinstance(value, int) else (1, 1)
+    return (value, value) if isinstance(value, int) else None
 
 
 def _networks(value: Any) -> Iterator[str]:

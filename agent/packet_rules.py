@@ -1,7 +1,8 @@
-"""How traffic that nobody listed fares in chains of packet-filter rules, whatever program has written them.
+"""How traffic fares in chains of packet-filter rules, whatever program has written them.
 
-Asked is for a new connection from the network, from an address and to a port that no rule names. A condition that
-names such things never holds for it; one that tells a whole interface, or all of TCP, holds for some of it.
+Asked is for a new connection from the network: from an address and to a port that no rule names, or from some senders
+to some ports, as `agent.traffic` says. A condition that names anything else never holds for it; one that tells a whole
+interface, or all of TCP, holds for some of it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from agent.traffic import UNLISTED, Traffic, networks_of
 
 ALWAYS, PERHAPS, UNCLEAR, NEVER = "always", "perhaps", "unclear", "never"
 """Whether a condition holds for such traffic: all of it, some of it, that cannot be told, none of it."""
@@ -78,14 +81,28 @@ def denied(chains: Iterable[tuple[frozenset[str], str]]) -> bool | None:
     return None if any(ACCEPT not in outcome for outcome in found) else False
 
 
-def of_ports(ports: Iterable[tuple[int, int]]) -> str:
-    """Whether a port is among ranges that somebody listed."""
-    return PERHAPS if sum(last - first + 1 for first, last in ports) > _WIDE else NEVER
+def of_ports(traffic: Traffic, ports: Iterable[tuple[int, int] | None]) -> str:
+    """Whether the port is among ranges that somebody listed; None is one port that only a name tells."""
+    listed = list(ports)
+    if traffic.sender != UNLISTED:
+        named = any(first <= port <= last for first, last in filter(None, listed) for port in traffic.ports)
+        return PERHAPS if named or None in listed else NEVER
+    return PERHAPS if sum(last - first + 1 for first, last in filter(None, listed)) > _WIDE else NEVER
 
 
-def of_sources(networks: Iterable[str]) -> str:
+def of_sources(traffic: Traffic, networks: Iterable[str]) -> str:
     """Whether a sender is among networks that somebody listed."""
-    return PERHAPS if any(ipaddress.ip_network(each, strict=False).prefixlen == 0 for each in networks) else NEVER
+    return PERHAPS if traffic.comes_from(networks_of(networks)) else NEVER
+
+
+def listing(traffic: Traffic) -> str:
+    """Whether a condition holds that names senders or ports in a way that is not followed."""
+    return NEVER if traffic.sender == UNLISTED else UNCLEAR
+
+
+def of_redirection(traffic: Traffic) -> str:
+    """Whether traffic was sent to another address or port before it came to the filter."""
+    return UNCLEAR if traffic.redirected else NEVER
 
 
 def of_receivers(networks: Iterable[str]) -> str:
@@ -105,9 +122,11 @@ def of_protocols(names: Iterable[str]) -> str:
     return PERHAPS if _CARRIERS & {name.lower() for name in names} else NEVER
 
 
-def of_states(names: Iterable[str]) -> str:
+def of_states(traffic: Traffic, names: Iterable[str]) -> str:
     """Whether a new connection is in one of these states of connection tracking."""
-    return ALWAYS if "new" in {name.lower() for name in names} else NEVER
+    told = {name.lower() for name in names}
+    # Which connections are not tracked, other rules say.
+    return ALWAYS if "new" in told else listing(traffic) if "untracked" in told else NEVER
 
 
 def of_interfaces(names: Iterable[str]) -> str:

@@ -207,6 +207,11 @@ class Inquiry:
         self._note("addresses")
         return self._host.addresses()
 
+    def networks(self) -> list[str]:
+        """See `Host`."""
+        self._note("networks")
+        return self._host.networks()
+
     def processes(self) -> list[Process]:
         """See `Host`."""
         self.answers = None

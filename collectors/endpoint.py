@@ -18,7 +18,7 @@ from collectors.sections import facts_and_gaps, redacted
 from collectors.supplied_row import KNOWN
 from scanner.column import fields_of
 from scanner.errors import Malformed, ReadError
-from scanner.facts import Device, EndpointAgent, HardwareIdentity, HostFirewall, Same
+from scanner.facts import Device, EndpointAgent, HardwareIdentity, Same
 from scanner.model import (
     Access,
     Capture,
@@ -39,21 +39,13 @@ from scanner.sealed.canonical import canonical_json
 
 POSTURE = posture.PROMISED
 _OWN = ("EndpointAgent", "Same", "Advisories")
-_KEPT = ("asset", "observed_at", "anchor", "administration")
+_KEPT = ("asset", "observed_at", "anchor")
 _IN_PART = (
-    *(
-        f"{fact.__name__}.{name}"
-        for fact in (HardwareIdentity, HostFirewall)
-        for name in fields_of(fact)
-        if name not in _KEPT
-    ),
+    *(f"HardwareIdentity.{name}" for name in fields_of(HardwareIdentity) if name not in _KEPT),
     "Device.category",
     "Device.host_name",
 )
-"""Of these facts agents never say the rest.
-
-Nothing attests where a key is kept, no host knows whose it is, and no probe reads whom a packet filter admits.
-"""
+"""Of these facts agents never say the rest: nothing attests where a key is kept, and no host knows whose it is."""
 _ATTRIBUTES = ("machine_id", "smbios_uuid", "serial", "tpm_ek_sha256")
 PAGE = 200
 """Agents that are read between two looks at the clock, and that share one capture."""
@@ -269,7 +261,7 @@ _STATES: Mapping[str, Literal["pending", "enrolled", "evicted", "banned"]] = {
     "evicted": "evicted",
     "banned": "banned",
 }
-_UNTOLD = {"Device.external", "HardwareIdentity.anchor", "HostFirewall.administration"}
+_UNTOLD = {"Device.external", "HardwareIdentity.anchor"}
 
 
 def _believed(agent: AgentTold) -> tuple[bool, GapWhy, str]:

@@ -62,14 +62,7 @@ MAPPING: tuple[_Mapped, ...] = (
     _mapped(OperatingSystem, "operating_system", "family", "name", "version", "supported_until"),
     _mapped(Patching, "patching", "ever_patched", "last_patched", "pending_security", "restart_pending"),
     _mapped(DiskEncryption, "disk_encryption", "volumes"),
-    _mapped(
-        HostFirewall,
-        "host_firewall",
-        "enabled",
-        "inbound",
-        "product",
-        untold={"administration": "the section does not say whom the packet filter admits"},
-    ),
+    _mapped(HostFirewall, "host_firewall", "enabled", "inbound", "product", "administration"),
     _mapped(EndpointProtection, "endpoint_protection", "products", "known_list"),
     _mapped(SecureBoot, "boot", state="secure_boot"),
     _mapped(LocalAdministrators, "administrators", "members", "names"),
@@ -151,6 +144,9 @@ def _one(
         if (why := section.missing.get(source))
     ]
     untold = dict(mapped.untold)
+    for field, source in mapped.fields.items():
+        if source not in section.values and source not in section.missing:
+            untold[field] = f"this version of the agent does not tell {section.name}.{source}"
     if mapped.fact is Device:
         values["external"] = external
         if external is None:

@@ -1,4 +1,4 @@
-"""The host's own packet filter and what it does with unlisted inbound traffic."""
+"""The host's own packet filter: what it does with unlisted inbound traffic, and whom it lets reach administration."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import gzip
 import json
 import re
 import zlib
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from agent import iptables, nftables
+from agent import iptables, nftables, traffic, windows_rules
 from agent.confinement import refuse_foreign_namespaces
 from agent.host import Host
 from agent.section import UNSUPPORTED, Denied, Missing, NotSupported, Probe, Seen, by_system
+from agent.traffic import Traffic
 
 _NFT = ("/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft")
 _LEGACY = {
@@ -25,6 +28,7 @@ _TRANSLATING = {
 _PROFILES = ("DomainProfile", "StandardProfile", "PublicProfile")
 _LOCAL = r"SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy"
 _POLICY = r"SOFTWARE\Policies\Microsoft\WindowsFirewall"
+_BY_MANAGEMENT = rf"{_LOCAL}\Mdm"
 _SERVICE = "mpssvc"
 """Without which the settings stand there and nothing is filtered."""
 _REG = r"C:\Windows\System32\reg.exe"
@@ -32,11 +36,15 @@ _NARROW = frozenset({"App", "Svc", "RA4", "RA6", "RMAuth", "RUAuth", "PFN", "ICM
 """Parts of a rule by which it names programs, senders or what is neither TCP nor UDP."""
 _CARRYING = ("6", "17", "256")
 """TCP, UDP, any."""
+_UNCLEAR = "rules let in traffic by conditions that are not understood here"
 _MAC = "/usr/libexec/ApplicationFirewall/socketfilterfw"
 
 
 def look(host: Host) -> Seen:
-    """``enabled``, ``inbound`` deny or allow, ``product``; filters in eBPF or in the cloud are not seen."""
+    """``enabled``, ``inbound`` deny or allow, ``product``, ``administration`` closed, listed or open.
+
+    Filters in eBPF or in the cloud are not seen.
+    """
     return by_system(host, "packet filters are not looked at on", linux=_linux, windows=_windows, macos=_macos)(host)
 
 
@@ -47,24 +55,52 @@ def _linux(host: Host) -> Seen:
     families = ("ip", "ip6") if host.exists("/proc/net/if_inet6") else ("ip",)
     tables = _nftables(host)
     active = any(nftables.inputs(tables, family) for family in families)
-    product = "nftables" if active else "none"
-    denies = []
+    product, redirected = "nftables" if active else "none", nftables.redirects(tables)
+    filters: list[list[_Denies]] = []
     for family in families:
-        found, own = [], tables
+        found: list[_Denies] = []
+        own = tables
         if (rest := nftables.translated(tables, family)) is not None:
-            found, own = [iptables.denies(_translated(host, family))], rest
+            found, own = [partial(iptables.denies, iptables.lines(_translated(host, family)))], rest
         if nftables.inputs(own, family):
-            found.append(nftables.denies(own, family))
-        listing = _legacy(host, family)
-        if listing:
+            found.append(partial(nftables.denies, own, family))
+        names = _legacy_tables(host, family)
+        redirected |= "nat" in names
+        if "filter" in names:
             active, product = True, "iptables" if product == "none" else product
-            found.append(iptables.denies(listing))
-        # What one of them refuses does not come in.
-        denies.append(True if True in found else None if None in found else False)
-    if False in denies or None not in denies:
-        return Seen({"enabled": active, "inbound": "allow" if False in denies else "deny", "product": product})
-    why = Missing(UNSUPPORTED, "rules let in traffic by conditions that are not understood here")
-    return Seen({"enabled": active, "inbound": None, "product": product}, {"inbound": why})
+            listing = _listing(host, _LEGACY[family], f"the kernel holds {family} filter rules")
+            found.append(partial(iptables.denies, iptables.lines(listing)))
+        filters.append(found)
+    verdicts = [_refused(found, Traffic()) for found in filters]
+    inbound = "allow" if False in verdicts else None if None in verdicts else "deny"
+    near = traffic.near(host.networks())
+    return _seen(active, inbound, product, _administration(filters, near, redirected))
+
+
+_Denies = Callable[[Traffic], bool | None]
+
+
+def _refused(filters: list[_Denies], asked: Traffic) -> bool | None:
+    # What one of them refuses does not come in.
+    found = [denies(asked) for denies in filters]
+    return True if True in found else None if None in found else False
+
+
+def _administration(filters: list[list[_Denies]], near: tuple[traffic.Network, ...], redirected: bool) -> str | None:
+    """Whom the filters, by family, let reach administration."""
+    ports = traffic.ADMINISTRATION
+    neighbours = [_refused(found, Traffic(traffic.NEIGHBOUR, ports, near, redirected)) for found in filters]
+    if False in neighbours:
+        return "open"
+    if None in neighbours:
+        return None
+    closed = all(_refused(found, Traffic(traffic.ANYBODY, ports, near, redirected)) for found in filters)
+    return "closed" if closed else "listed"
+
+
+def _seen(enabled: bool, inbound: str | None, product: str, administration: str | None, why: str = _UNCLEAR) -> Seen:
+    values = {"enabled": enabled, "inbound": inbound, "product": product, "administration": administration}
+    return Seen(values, {name: Missing(UNSUPPORTED, why) for name, value in values.items() if value is None})
 
 
 def _nftables(host: Host) -> list[dict[str, Any]]:
@@ -102,15 +138,12 @@ def _translated(host: Host, family: str) -> str:
     return _listing(host, _TRANSLATING[family], f"nft does not tell what iptables asks for in {family} filter")
 
 
-def _legacy(host: Host, family: str) -> str:
-    """What iptables lists; empty where the kernel lists no filter table of this family."""
+def _legacy_tables(host: Host, family: str) -> list[str]:
+    """Tables of iptables that the kernel lists of this family."""
     try:
-        names = host.read_file(f"/proc/net/{family}_tables_names").decode("ascii", "replace").split()
+        return host.read_file(f"/proc/net/{family}_tables_names").decode("ascii", "replace").split()
     except FileNotFoundError:
-        return ""
-    if "filter" not in names:
-        return ""
-    return _listing(host, _LEGACY[family], f"the kernel holds {family} filter rules")
+        return []
 
 
 def _listing(host: Host, paths: tuple[str, ...], why: str) -> str:
@@ -135,14 +168,21 @@ def _windows(host: Host) -> Seen:
         inbound = _setting(host, profile, "DefaultInboundAction")
         states.append((service and enabled == 1, inbound != 0))
     enabled, deny = all(on for on, _ in states), all(on and blocks for on, blocks in states)
-    if deny:
-        rules = host.run((_REG, "query", rf"HKLM\{_LOCAL}\FirewallRules"))
-        if rules.status != 0:
-            why = {"inbound": Missing(UNSUPPORTED, "reg.exe does not tell the rules of the firewall")}
-            return Seen({"enabled": enabled, "inbound": None, "product": "windows"}, why)
-        by_policy = host.run((_REG, "query", rf"HKLM\{_POLICY}\FirewallRules"))
-        deny = not any(map(_lets_all_in, (rules.output + by_policy.output).splitlines()))
-    return Seen({"enabled": enabled, "inbound": "deny" if deny else "allow", "product": "windows"})
+    if not deny:
+        return _seen(enabled, "allow", "windows", "open")
+    rules = host.run((_REG, "query", rf"HKLM\{_LOCAL}\FirewallRules"))
+    if rules.status != 0:
+        return _seen(enabled, None, "windows", None, "reg.exe does not tell the rules of the firewall")
+    more = [host.run((_REG, "query", rf"HKLM\{key}\FirewallRules")) for key in (_POLICY, _BY_MANAGEMENT)]
+    listings = [rules.output, *(ran.output for ran in more if ran.status == 0)]
+    wide = any(_lets_all_in(line) for listing in listings for line in listing.splitlines())
+    near = traffic.near(host.networks())
+    try:
+        told = windows_rules.administration((rule for each in listings for rule in windows_rules.rules_of(each)), near)
+    except ValueError as error:
+        return _seen(enabled, None, "windows", None, str(error))
+    administration = None if told == windows_rules.UNCLEAR else told
+    return _seen(enabled, "allow" if wide else "deny", "windows", administration)
 
 
 def _lets_all_in(line: str) -> bool:
@@ -169,14 +209,13 @@ def _setting(host: Host, profile: str, name: str) -> int | None:
 def _macos(host: Host) -> Seen:
     output = host.run([_MAC, "--getglobalstate"]).output
     if "State = 0" in output:
-        return Seen({"enabled": False, "inbound": "allow", "product": "application firewall"})
+        return _seen(False, "allow", "application firewall", "open")
     if "State = 2" in output:
-        return Seen({"enabled": True, "inbound": "deny", "product": "application firewall"})
+        return _seen(True, "deny", "application firewall", "closed")
     if "State = 1" not in output:
         raise NotSupported("socketfilterfw did not state whether the firewall is on")
-    detail = "the application firewall admits signed programs; what is left cannot be told"
-    values = {"enabled": True, "inbound": None, "product": "application firewall"}
-    return Seen(values, {"inbound": Missing(UNSUPPORTED, detail)})
+    detail = "the application firewall admits signed programs, whatever the port; what is left cannot be told"
+    return _seen(True, None, "application firewall", None, detail)
 
 
 PROBE = Probe(
@@ -189,6 +228,7 @@ PROBE = Probe(
         "/proc/net/ip6_tables_names",
         "/proc/config.gz",
         "/proc/modules",
+        "networks of its interfaces",
         f"whether the service {_SERVICE} runs",
         rf"HKLM\{_POLICY}",
         rf"HKLM\{_LOCAL}",

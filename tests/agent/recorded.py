@@ -143,6 +143,9 @@ class RecordedHost:
     def addresses(self) -> list[str]:
         return ["10.1.4.17"]
 
+    def networks(self) -> list[str]:
+        return ["10.1.4.0/24"]
+
     def processes(self) -> list[Process]:
         return [Process(number, name) for number, name in enumerate(self.names, start=1)]
 

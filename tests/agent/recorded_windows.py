@@ -126,6 +126,7 @@ COMMANDS: dict[tuple[str, ...], Ran | Exception] = {
         "Action=Block|Active=TRUE|Dir=In|Name=Everything",
     ),
     (REG, "query", r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\FirewallRules"): Ran(1, "", "ERROR: not found"),
+    (REG, "query", WALL.replace("FirewallRules", r"Mdm\FirewallRules")): Ran(1, "", "ERROR: not found"),
     W32TM: clock(),
     administrators.MEMBERS: objects(
         {"Name": r"WS-17\Administrator", "Sid": "S-1-5-21-1004336348-1177238915-682003330-500", "Enabled": False},

@@ -68,7 +68,7 @@ def test_whose_a_device_is_and_where_its_key_is_kept_is_left_to_others(store: Wr
     target = fleet_target(store.close())
     promised = COLLECTOR.promises(target)
 
-    assert {"Device.category", "HardwareIdentity.tpm"} <= promised
+    assert {"Device.category", "HardwareIdentity.tpm", "HostFirewall"} <= promised
     assert not {"Device", "Device.external", "HardwareIdentity", "HardwareIdentity.anchor"} & promised
     told = {f"{gap.fact}.{gap.field}" for gap in gaps(read(COLLECTOR, target))}
     assert "LocalAdministrators.members" in told

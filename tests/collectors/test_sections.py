@@ -48,7 +48,6 @@ def test_fields_that_were_not_seen_are_none_and_leave_a_gap_by_name() -> None:
     assert named == {
         ("Device", "external"): GapWhy.UNSUPPORTED,
         ("HardwareIdentity", "anchor"): GapWhy.UNSUPPORTED,
-        ("HostFirewall", "administration"): GapWhy.UNSUPPORTED,
         ("EndpointProtection", "products"): GapWhy.UNSUPPORTED,
         ("LocalAdministrators", "members"): GapWhy.UNSUPPORTED,
         ("Membership", "enrolled"): GapWhy.UNSUPPORTED,
@@ -152,6 +151,15 @@ def test_values_of_another_form_and_versions_not_understood_are_gaps() -> None:
     naive = whole | {"boot": replace(boot, observed_at="2026-11-20T01:00:00")}
     whys = {gap.fact: gap.why for gap in facts_and_gaps(naive, ASSET) if isinstance(gap, Gap)}
     assert whys["SecureBoot"] is GapWhy.MALFORMED
+
+
+def test_what_an_older_agent_does_not_tell_is_a_gap() -> None:
+    whole = sections_of(DEBIAN_LAPTOP)
+    values = {name: value for name, value in whole["host_firewall"].values.items() if name != "administration"}
+    older = whole | {"host_firewall": replace(whole["host_firewall"], values=values)}
+    (gap,) = (each for each in facts_and_gaps(older, ASSET) if isinstance(each, Gap) and each.fact == "HostFirewall")
+    assert (gap.field, gap.why) == ("administration", GapWhy.UNSUPPORTED)
+    assert "version of the agent" in gap.detail
 
 
 def test_the_key_of_a_host_is_its_machine_id_and_is_never_made_up() -> None:
