@@ -18,7 +18,7 @@ ALWAYS, PERHAPS, UNCLEAR, NEVER = "always", "perhaps", "unclear", "never"
 ACCEPT, REFUSE, RETURN, JUMP, GOTO, OPEN = "accept", "refuse", "return", "jump", "goto", "open"
 """Verdicts, of which ``unclear`` is one, too; ``open`` leaves traffic to what comes after the chain."""
 _WIDE = 4096
-"""Ports; a range of more lists nothing."""
+"""Ports, or senders of one condition; more lists nothing."""
 _MULTICAST = tuple(ipaddress.ip_network(each) for each in ("224.0.0.0/4", "255.255.255.255/32", "ff00::/8"))
 _CARRIERS = frozenset({"tcp", "udp", "udplite", "sctp", "dccp", "all", "6", "17", "136", "132", "33", "0"})
 """Protocols by which services are reached, by name and number; the others carry no ports."""
@@ -92,7 +92,10 @@ def of_ports(traffic: Traffic, ports: Iterable[tuple[int, int] | None]) -> str:
 
 def of_sources(traffic: Traffic, networks: Iterable[str]) -> str:
     """Whether a sender is among networks that somebody listed."""
-    return PERHAPS if traffic.comes_from(networks_of(networks)) else NEVER
+    listed = list(networks)
+    if traffic.sender != UNLISTED and len(listed) > _WIDE:
+        return PERHAPS  # as lists of whole countries: nobody is named, and to take them apart is dear
+    return PERHAPS if traffic.comes_from(networks_of(listed)) else NEVER
 
 
 def listing(traffic: Traffic) -> str:

@@ -59,6 +59,7 @@ def by_iptables(*lines: str, policy: str = "DROP", cut: bool = False) -> Recorde
         (payload("ip", "saddr", network("10.1.4.128", 25)), SMB),
         (payload("ip", "saddr", network("10.1.4.64", 27)), SMB),
         (payload("ip", "saddr", {"set": [f"10.1.4.{last}" for last in range(100, 140)]}), SMB),
+        (payload("ip", "saddr", {"set": [f"10.9.{third}.{last}" for third in range(20) for last in range(250)]}), SMB),
         (payload("ip", "saddr", {"range": ["10.1.4.20", "10.1.4.90"]}), SMB),
         (payload("ip", "saddr", {"set": [STATION, network("10.1.4.0", 24)]}), SMB),
         (payload("ip", "saddr", OFFICE), SMB),
