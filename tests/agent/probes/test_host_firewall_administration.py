@@ -103,6 +103,9 @@ def test_refusals_that_not_all_traffic_meets_shut_nothing() -> None:
     for words in ((meta("iifname", "eth1"),), (foreign,), (payload("ip", "saddr", OFFICE),), (SMB,)):
         assert by_nft(chain("accept"), rule(*words, REFUSED)) == "open"
     assert by_nft() == "open"
+    others = (rule(meta("nfproto", "ipv4"), REFUSED), rule(payload("ip", "saddr", STATION, "!="), REFUSED))
+    host = DEBIAN_LAPTOP.changed(commands={NFT: ruleset(chain("accept"), *others)})
+    assert (told(host), observe(host_firewall.PROBE, host).values["inbound"]) == ("open", "allow")
 
 
 def test_a_jump_is_followed_to_the_chain_that_accepts() -> None:
