@@ -222,15 +222,27 @@ def test_a_listing_that_is_cut_is_none(line: str) -> None:
     assert observe(host_firewall.PROBE, half).status == "error"
 
 
-def test_where_no_prefix_is_told_the_neighbours_are_those_around_the_address() -> None:
-    class Alone(RecordedHost):
-        def networks(self) -> list[str]:
-            return ["10.1.4.17/32", "2001:db8:1:2::7/128"]
+@pytest.mark.parametrize(
+    ("own", "version", "senders"),
+    [
+        ("10.1.4.17/32", "ip", network("10.1.4.0", 24)),
+        ("10.1.4.17/32", "ip", network("10.1.4.128", 25)),
+        ("10.1.4.16/28", "ip", network("10.1.4.0", 24)),
+        ("10.1.4.16/28", "ip", network("10.1.4.24", 29)),
+        ("10.1.0.0/16", "ip", network("10.1.9.0", 24)),
+        ("2001:db8:1:2::7/128", "ip6", network("2001:db8:1:2::", 64)),
+        ("2001:db8:1:2::7/128", "ip6", network("2001:db8:1:2:8000::", 65)),
+    ],
+)
+def test_neighbours_are_those_in_the_hosts_own_networks(own: str, version: str, senders: dict[str, Any]) -> None:
+    """Where no prefix is told, those around its address."""
 
-    for version, senders in (("ip", network("10.1.4.0", 24)), ("ip6", network("2001:db8:1:2::", 64))):
-        listed = ruleset(chain("drop"), rule(payload(version, "saddr", senders), SMB, ACCEPTED))
-        host = Alone(**vars(DEBIAN_LAPTOP.changed(commands={NFT: listed})))
-        assert told(host) == "open"
+    class There(RecordedHost):
+        def networks(self) -> list[str]:
+            return [own]
+
+    listed = ruleset(chain("drop"), rule(payload(version, "saddr", senders), SMB, ACCEPTED))
+    assert told(There(**vars(DEBIAN_LAPTOP.changed(commands={NFT: listed})))) == "open"
 
 
 IN = "Action=Allow|Active=TRUE|Dir=In"
@@ -243,7 +255,8 @@ IN = "Action=Allow|Active=TRUE|Dir=In"
         (f"{IN}|Protocol=6|LPort=445|RA4=LocalSubnet|RA6=LocalSubnet|App=System|Name=SMB", "open"),
         (f"{IN}|Protocol=6|LPort=5985|RA42=LocalSubnet|RA62=LocalSubnet|Name=WinRM", "open"),
         (f"{IN}|Protocol=6|Profile=Domain|LPort=3389|Svc=termservice|Name=RDP", "open"),
-        (f"{IN}|Protocol=6|LPort2_10=3000-4000|Name=A range", "open"),
+        (f"{IN}|Protocol=6|LPort2_10=3000-4000|App=C:\\x.exe|Name=A range", "open"),
+        (f"{IN}|Protocol=6|LPort=445|RA4=10.9.1.5|RA42=IntErnet|Name=One and all", "open"),
         (f"{IN}|Protocol=6|LPort=443|LPort=22|Name=Two", "open"),
         (f"{IN}|Protocol=6|LPort=RPC-EPMap|Svc=rpcss|Name=Endpoint mapper", "open"),
         (f"{IN}|LPort=445|RA4=10.1.4.0/255.255.255.0|Name=Own", "open"),
@@ -280,7 +293,8 @@ def test_rules_of_windows_are_asked_for_ports_and_senders(text: str, expected: s
 
 def test_rules_of_windows_that_are_cut_or_not_told_tell_nothing() -> None:
     whole = wall(f"{IN}|Protocol=6|LPort=443|Name=Web", f"{IN}|Protocol=6|LPort=445|Name=SMB").output
-    for output in (whole[: whole.index("|LPort=445")], whole[: whole.index("|LPort=445")] + "\n"):
+    half = whole[: whole.index("|LPort=445")]
+    for output in (half, f"{half}\n", f"{half}|"):
         section = observe(host_firewall.PROBE, WINDOWS.changed(commands={(REG, "query", WALL): Ran(0, output, "")}))
         assert (section.values["inbound"], section.values["administration"]) == (None, None)
         assert "cut" in section.missing["administration"].detail
