@@ -18,8 +18,8 @@ from scanner.errors import ConfigurationError, Problem
 Scalar = str | int | bool
 LANGUAGES = ("zh-TW", "en")
 DEFAULT = "signal_rules.toml"
-SCHEMA_VERSIONS = (1,)
-"""Versions of sections that are understood."""
+SCHEMA_VERSIONS: Mapping[str, int] = {"software": 2}
+"""The version of a section that is understood; 1 of every other."""
 AHEAD = timedelta(days=1)
 """A moment that lies further in the future than clocks of hosts may, and should be past, is not believed."""
 _FIELD = re.compile(r"([a-z][a-z0-9_]{0,47})\.([a-z][a-z0-9_]{0,63})(?:\[\]\.([a-z][a-z0-9_]{0,63}))?")
@@ -136,7 +136,7 @@ def read(condition: Condition, sections: Mapping[str, Mapping[str, Any]], now: d
         return Reading(None, "absent")
     if section["status"] != "seen":
         return Reading(None, str(section["status"]))
-    if section["schema_version"] not in SCHEMA_VERSIONS:
+    if section["schema_version"] != SCHEMA_VERSIONS.get(name, 1):
         return Reading(None, "version")
     found = section["values"].get(value)
     if found is None:
