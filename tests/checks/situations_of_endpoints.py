@@ -359,17 +359,16 @@ ENDPOINTS = (
         says="The host denies what nobody listed; file sharing waits for everybody and may well be on the list.",
         said={"endpoint": {"Device": SERVER, "HostFirewall": SHUT, "Listeners": SMB}},
         judged={"3-1/hosts-closed": UNKNOWN},
-        mended={"mdm": {"HostFirewall": {"administration": "listed"}}},
+        mended={"endpoint": {"HostFirewall": SHUT | {"administration": "listed"}}},
     ),
     Situation(
         item="3-1",
         says="The host denies what nobody listed, and remote administration is on the list for everybody.",
         said={
-            "endpoint": {"Device": SERVER, "HostFirewall": SHUT, "Listeners": SMB},
-            "mdm": {"HostFirewall": {"administration": "open"}},
+            "endpoint": {"Device": SERVER, "HostFirewall": SHUT | {"administration": "open"}, "Listeners": SMB},
         },
         judged={"3-1/hosts-closed": FAIL},
-        mended={"mdm": {"HostFirewall": {"administration": "listed"}}},
+        mended={"endpoint": {"HostFirewall": SHUT | {"administration": "listed"}}},
     ),
     Situation(
         item="3-1",
