@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from functools import cache
 
 import duckdb
@@ -11,6 +12,7 @@ from scanner.judging.evidence import connect
 
 @cache
 def _engine() -> duckdb.DuckDBPyConnection:
+    atexit.register(_engine.cache_clear)  # else it outlives the library that made it, which complains
     return connect()
 
 
