@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from scanner.model import ItemState, Level, RequirementKind, RequirementState
 from scanner.result import Blocking, GateResult, ItemResult, RequirementResult, Span
 
-RULE_VERSION = "2"
+RULE_VERSION = "3"
 """Version of the aggregation rule; the rule is ours, not the regulator's."""
 TOLERANCE = 1e-9
 """Shares are compared with needs as fractions; this absorbs binary rounding and nothing else."""
