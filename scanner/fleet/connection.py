@@ -69,6 +69,8 @@ class Guarded(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless the head has become too large."""
+        if self.transport.is_closing():
+            return  # nobody reads what would be answered to it
         if not self._in_body:
             self._head += len(data)
         idle = not self._until or self._idle
