@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import struct
 import subprocess
 
 from agent.errors import AgentError
@@ -18,6 +19,7 @@ STUMBLES = (
     EOFError,
     MemoryError,
     AssertionError,
+    struct.error,
 )
 """Over what code may fall that reads words of others."""
 TROUBLE = (*STUMBLES, AgentError, http.client.HTTPException, subprocess.SubprocessError)

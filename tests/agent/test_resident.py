@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -86,7 +87,9 @@ def test_it_tries_again_sooner_than_its_turn_without_looking_again() -> None:
     assert pauses[1] == 1.0
 
 
-@pytest.mark.parametrize("trouble", [OSError("x"), ValueError("x"), MemoryError(), RecursionError(), KeyError("x")])
+@pytest.mark.parametrize(
+    "trouble", [OSError("x"), ValueError("x"), MemoryError(), RecursionError(), KeyError("x"), struct.error("x")]
+)
 def test_no_trouble_ends_it(trouble: BaseException) -> None:
     told = Told(trouble=trouble)
     assert turns(told, 3)[1:] == [60.0] * 3
