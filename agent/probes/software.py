@@ -136,7 +136,9 @@ def _known(host: Host, path: str) -> bool:
 def _dpkg(host: Host) -> Iterator[Row]:
     for line in host.run_lines(_DPKG):
         cells = line.rstrip("\n").split("\t")
-        if len(cells) == 6 and cells[0] not in _NOT_THERE:
+        if len(cells) != 6:
+            raise NotSupported(f"dpkg-query told a package in {len(cells)} parts, not in 6")
+        if cells[0] not in _NOT_THERE:
             _, name, version, source, source_version, maintainer = cells
             # Before the address, which may be a person's own.
             publisher = maintainer.split("<", 1)[0].strip(' "')
@@ -146,7 +148,9 @@ def _dpkg(host: Host) -> Iterator[Row]:
 def _rpm(host: Host) -> Iterator[Row]:
     for line in host.run_lines(_RPM):
         cells = line.rstrip("\n").split("\t")
-        if len(cells) == 4 and cells[0] != "gpg-pubkey":
+        if len(cells) != 4:
+            raise NotSupported(f"rpm told a package in {len(cells)} parts, not in 4")
+        if cells[0] != "gpg-pubkey":
             name, version, built_from, vendor = ("" if cell == "(none)" else cell for cell in cells)
             source, _, release = built_from.removesuffix(".rpm").rpartition(".")[0].rpartition("-")
             source, _, number = source.rpartition("-")

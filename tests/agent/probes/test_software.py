@@ -116,6 +116,13 @@ def test_hostile_names_are_made_printable_and_too_long_ones_count_as_cut() -> No
     assert (section.values["installed"], section.values["cut"]) == (2, True)
 
 
+@pytest.mark.parametrize("odd", ["installed\tx\t1", "installed\tx\t1\tx\t1\tT\tmore"])
+def test_one_line_that_is_not_understood_leaves_no_package_out_unsaid(odd: str) -> None:
+    section = observe(software.PROBE, dpkg("installed\tbash\t5\tbash\t5\tT", odd))
+    assert (section.status, section.values) == ("unsupported", {})
+    assert "not in 6" in section.detail
+
+
 @pytest.mark.parametrize("answer", [Ran(0, "", ""), Ran(0, "odd\n", "")])
 def test_an_empty_answer_is_not_no_software(answer: Ran) -> None:
     assert observe(software.PROBE, DEBIAN_LAPTOP.changed(commands={DPKG_QUERY: answer})).status == "unsupported"
