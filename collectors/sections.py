@@ -88,8 +88,8 @@ MAPPING: tuple[_Mapped, ...] = (
 """Every fact that the sections of one host can yield, in the order of the vocabulary."""
 
 PROMISED = frozenset(mapped.fact.__name__ for mapped in MAPPING)
-SCHEMA_VERSIONS = (1,)
-"""Versions of sections that are understood."""
+SCHEMA_VERSIONS: Mapping[str, tuple[int, ...]] = {"software": (1, 2)}
+"""Versions of a section that are understood; of every other the first."""
 _ATTRIBUTES = {"serial": "serial", "firmware_uuid": "smbios_uuid", "endorsement_key": "tpm_ek_sha256"}
 """Fields of HardwareIdentity that stand in the section host_identity."""
 _MACHINE = re.compile(r"[0-9a-f-]{8,64}")
@@ -111,6 +111,13 @@ def asset_key(sections: Mapping[str, Section], source: str) -> tuple[str | None,
     return None, GapWhy.MALFORMED, "the section host_identity states no usable machine_id"
 
 
+def not_understood(section: Section) -> str:
+    """Why what a section says is not taken; empty where its version is known."""
+    if section.schema_version in SCHEMA_VERSIONS.get(section.name, (1,)):
+        return ""
+    return f"version {section.schema_version} of the section {section.name} is not understood"
+
+
 def facts_and_gaps(
     sections: Mapping[str, Section], asset: str, *, external: bool | None = None
 ) -> Iterator[Fact | Gap]:
@@ -126,8 +133,7 @@ def facts_and_gaps(
             yield Gap(fact=name, why=GapWhy.UNSEEN, detail=detail, asset=asset)
         elif section.status != SEEN:
             yield Gap(fact=name, why=_why(section.status), detail=section.detail or section.status, asset=asset)
-        elif section.schema_version not in SCHEMA_VERSIONS:
-            detail = f"version {section.schema_version} of the section {section.name} is not understood"
+        elif detail := not_understood(section):
             yield Gap(fact=name, why=GapWhy.UNSUPPORTED, detail=detail, asset=asset)
         else:
             yield from _one(mapped, section, sections, asset, external)
@@ -193,6 +199,8 @@ def installed(software: Values) -> list[Installed]:
                 if not isinstance(build, list):
                     raise ValueError("a build is a list of texts")
                 source, source_version, version, *names = build
+                if not names:
+                    raise ValueError("a build names no package")
                 found += [
                     Installed(name or source, version or source_version, source, source_version) for name in names
                 ]

@@ -15,7 +15,7 @@ from collectors.advisories.feed import Inventory, Known, Package, open_flaws, re
 from collectors.advisories.oval.feed import read_feed as read_oval
 from collectors.advisories.unpacking import unpacked
 from collectors.capture_file import content_of, pieces_of
-from collectors.sections import installed
+from collectors.sections import installed, not_understood
 from scanner.errors import Malformed, ReadError
 from scanner.facts import Advisories
 from scanner.model import Fact, Gap, GapWhy, iso, utc
@@ -172,6 +172,8 @@ def _values(sections: Mapping[str, Section], name: str) -> Mapping[str, Any]:
     if section.status != SEEN:
         why = {"denied": GapWhy.DENIED, "unsupported": GapWhy.UNSUPPORTED}.get(section.status, GapWhy.ERROR)
         raise _NotKnown(why, section.detail or section.status)
+    if why_not := not_understood(section):
+        raise _NotKnown(GapWhy.UNSUPPORTED, why_not)
     return section.values
 
 

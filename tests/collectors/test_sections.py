@@ -214,6 +214,7 @@ def test_packages_are_told_with_the_version_of_their_source() -> None:
         {},
         {"builds": None},
         {"builds": [[["gcc", "1"]]]},
+        {"builds": [[["gcc", "1", ""]]]},
         {"builds": [[["gcc", "1", "", 5]]]},
         {"builds": [["text"]]},
         {"publishers": [{"names": ["x"], "versions": [], "sources": [""]}]},

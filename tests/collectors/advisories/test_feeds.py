@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -288,6 +289,7 @@ def test_a_feed_that_was_lost_is_missed_though_another_is_there(tmp_path: Path) 
         (software(cut=True), GapWhy.TRUNCATED),
         (software({"name": "x"}), GapWhy.MALFORMED),
         (software({"name": "openssl", "version": "not a version"}), GapWhy.MALFORMED),
+        (replace(software({"name": "openssl", "version": "3"}), schema_version=3), GapWhy.UNSUPPORTED),
         (Section("software", 1, "denied", "switched off", "2026-11-20T00:59:00Z"), GapWhy.DENIED),
     ],
 )
