@@ -7,11 +7,10 @@ interface, or all of TCP, holds for some of it.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from agent.traffic import UNLISTED, Traffic, networks_of
+from agent.traffic import UNLISTED, Traffic, networks_of, within
 
 ALWAYS, PERHAPS, UNCLEAR, NEVER = "always", "perhaps", "unclear", "never"
 """Whether a condition holds for such traffic: all of it, some of it, that cannot be told, none of it."""
@@ -19,7 +18,7 @@ ACCEPT, REFUSE, RETURN, JUMP, GOTO, OPEN = "accept", "refuse", "return", "jump",
 """Verdicts, of which ``unclear`` is one, too; ``open`` leaves traffic to what comes after the chain."""
 _WIDE = 4096
 """Ports, or senders of one condition; more lists nothing."""
-_MULTICAST = tuple(ipaddress.ip_network(each) for each in ("224.0.0.0/4", "255.255.255.255/32", "ff00::/8"))
+_MULTICAST = tuple(networks_of(("224.0.0.0/4", "255.255.255.255/32", "ff00::/8")))
 _CARRIERS = frozenset({"tcp", "udp", "udplite", "sctp", "dccp", "all", "6", "17", "136", "132", "33", "0"})
 """Protocols by which services are reached, by name and number; the others carry no ports."""
 
@@ -110,14 +109,7 @@ def of_redirection(traffic: Traffic) -> str:
 
 def of_receivers(networks: Iterable[str]) -> str:
     """Whether traffic to this host goes to one of these networks: its own address is no listing."""
-    parsed = [ipaddress.ip_network(each, strict=False) for each in networks]
-    return NEVER if all(any(_within(one, many) for many in _MULTICAST) for one in parsed) else PERHAPS
-
-
-def _within(one: ipaddress.IPv4Network | ipaddress.IPv6Network, many: object) -> bool:
-    if isinstance(one, ipaddress.IPv4Network) and isinstance(many, ipaddress.IPv4Network):
-        return one.subnet_of(many)
-    return isinstance(one, ipaddress.IPv6Network) and isinstance(many, ipaddress.IPv6Network) and one.subnet_of(many)
+    return NEVER if all(any(within(one, many) for many in _MULTICAST) for one in networks_of(networks)) else PERHAPS
 
 
 def of_protocols(names: Iterable[str]) -> str:

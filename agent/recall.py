@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from agent.host import BoundSocket, Host, Process, Ran
+from agent.products import cut
 
 Question = tuple[Any, ...]
 """A method of `Host` and what it is given."""
@@ -69,8 +70,7 @@ class Moment:
     def running(self, names: frozenset[str]) -> frozenset[str]:
         """As `Host.running`, by one list of all processes."""
         if self._names is None:
-            cut = 15 if self.host.system == "linux" else None
-            self._names = frozenset(process.name[:cut] for process in self.host.processes())
+            self._names = frozenset(cut(process.name, self.host.system) for process in self.host.processes())
         return names & self._names
 
     def _ask(self, question: Question) -> str:

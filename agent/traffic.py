@@ -37,7 +37,7 @@ class Traffic:
         """Whether a sender may be in one of the networks, which one condition lists."""
         if self.sender == UNLISTED:
             return any(network.prefixlen == 0 for network in networks)
-        outside = [network for network in networks if not any(_within(network, own) for own in _SELF)]
+        outside = [network for network in networks if not any(within(network, own) for own in _SELF)]
         return bool(outside) and (self.sender == ANYBODY or not narrow(outside, self.near))
 
 
@@ -61,9 +61,9 @@ def narrow(networks: Iterable[Network], near: Iterable[Network]) -> bool:
     if any(network.prefixlen < _LARGEST[network.version] for network in merged):
         return False
     for own in near:
-        if any(_within(own, network) for network in merged):
+        if any(within(own, network) for network in merged):
             return False
-        inside = sum(network.num_addresses for network in merged if _within(network, own))
+        inside = sum(network.num_addresses for network in merged if within(network, own))
         if inside > max(1, min(_FEW, own.num_addresses // 4)):
             return False
     return True
@@ -80,7 +80,8 @@ def _merged(networks: Iterable[Network]) -> list[Network]:
     return [*ipaddress.collapse_addresses(four), *ipaddress.collapse_addresses(six)]
 
 
-def _within(one: Network, many: Network) -> bool:
+def within(one: Network, many: Network) -> bool:
+    """Whether all of one network lies in another; those of two versions never do."""
     if isinstance(one, ipaddress.IPv4Network) and isinstance(many, ipaddress.IPv4Network):
         return one.subnet_of(many)
     return isinstance(one, ipaddress.IPv6Network) and isinstance(many, ipaddress.IPv6Network) and one.subnet_of(many)
