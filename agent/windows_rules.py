@@ -30,6 +30,9 @@ _OTHER_PROGRAMS = re.compile(
 )
 """Services and programs of Windows that wait on no port of administration."""
 _BY_IDENTITY = ("rmauth", "ruauth")
+_NARROW = frozenset({*_WHOSE, *_PACKAGED, *_BY_IDENTITY, "ra4", "ra6", "icmp4", "icmp6"} - {"luauth"})
+"""Parts of a rule by which it names programs, senders or what is neither TCP nor UDP."""
+_WIDE = re.compile(r"[01]-65535")
 
 
 def rules_of(listing: str) -> list[Rule]:
@@ -37,6 +40,14 @@ def rules_of(listing: str) -> list[Rule]:
     if not listing.endswith("\n"):
         raise ValueError("the list of rules is cut")
     return [_parsed(line) for line in listing.splitlines() if "REG_SZ" in line]
+
+
+def lets_all_in(rule: Rule) -> bool:
+    """Whether a rule allows what comes in, whoever sends it, to whatever program."""
+    allows = (_first(rule, "action"), _first(rule, "active"), _first(rule, "dir")) == ("allow", "true", "in")
+    ports = [value for _, value in _told(rule, _PORT)]
+    carries = "protocol" not in rule or bool(_CARRYING & {*rule["protocol"]})
+    return allows and carries and not _NARROW & rule.keys() and (not ports or any(map(_WIDE.fullmatch, ports)))
 
 
 def administration(rules: Iterable[Rule], near: tuple[Network, ...]) -> str:

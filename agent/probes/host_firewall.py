@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 import zlib
 from collections.abc import Callable
 from functools import partial
@@ -32,10 +31,6 @@ _BY_MANAGEMENT = rf"{_LOCAL}\Mdm"
 _SERVICE = "mpssvc"
 """Without which the settings stand there and nothing is filtered."""
 _REG = r"C:\Windows\System32\reg.exe"
-_NARROW = frozenset({"App", "Svc", "RA4", "RA6", "RMAuth", "RUAuth", "PFN", "ICMP4", "ICMP6", "LUOwn", "AppPkgId"})
-"""Parts of a rule by which it names programs, senders or what is neither TCP nor UDP."""
-_CARRYING = ("6", "17", "256")
-"""TCP, UDP, any."""
 _UNCLEAR = "rules let in traffic by conditions that are not understood here"
 _MAC = "/usr/libexec/ApplicationFirewall/socketfilterfw"
 
@@ -170,30 +165,28 @@ def _windows(host: Host) -> Seen:
     enabled, deny = all(on for on, _ in states), all(on and blocks for on, blocks in states)
     if not deny:
         return _seen(enabled, "allow", "windows", "open")
-    rules = host.run((_REG, "query", rf"HKLM\{_LOCAL}\FirewallRules"))
-    if rules.status != 0:
-        return _seen(enabled, None, "windows", None, "reg.exe does not tell the rules of the firewall")
-    more = [host.run((_REG, "query", rf"HKLM\{key}\FirewallRules")) for key in (_POLICY, _BY_MANAGEMENT)]
-    listings = [rules.output, *(ran.output for ran in more if ran.status == 0)]
-    wide = any(_lets_all_in(line) for listing in listings for line in listing.splitlines())
-    near = traffic.near(host.networks())
     try:
-        told = windows_rules.administration((rule for each in listings for rule in windows_rules.rules_of(each)), near)
+        rules = [rule for key in (_LOCAL, _POLICY, _BY_MANAGEMENT) for rule in _rules(host, key)]
     except ValueError as error:
         return _seen(enabled, None, "windows", None, str(error))
+    told = windows_rules.administration(rules, traffic.near(host.networks()))
+    wide = any(map(windows_rules.lets_all_in, rules))
     administration = None if told == windows_rules.UNCLEAR else told
     return _seen(enabled, "allow" if wide else "deny", "windows", administration)
 
 
-def _lets_all_in(line: str) -> bool:
-    """Whether a rule, in the form of [MS-GPFAS] 2.2.2, allows what comes in, whoever sends it, to whatever program."""
-    pairs = [part.partition("=")[::2] for part in line.partition("REG_SZ")[2].split("|")]
-    told = dict(pairs)
-    allows = (told.get("Action"), told.get("Active"), told.get("Dir")) == ("Allow", "TRUE", "In")
-    ports = [value for name, value in pairs if name.startswith("LPort")]
-    wide = any(re.fullmatch(r"[01]-65535", value) for value in ports)
-    narrow = _NARROW & told.keys() or (ports and not wide) or told.get("Protocol", "6") not in _CARRYING
-    return allows and not narrow
+def _rules(host: Host, key: str) -> list[windows_rules.Rule]:
+    """The rules below a key; only those of policy and management may be missing. ValueError where they are not told."""
+    place = rf"{key}\FirewallRules"
+    ran = host.run((_REG, "query", rf"HKLM\{place}"))
+    if ran.status == 0:
+        return windows_rules.rules_of(ran.output)
+    if key != _LOCAL:
+        try:
+            host.subkeys(place)
+        except FileNotFoundError:
+            return []
+    raise ValueError("reg.exe does not tell the rules of the firewall")
 
 
 def _setting(host: Host, profile: str, name: str) -> int | None:

@@ -301,6 +301,16 @@ def test_rules_of_windows_that_are_cut_or_not_told_tell_nothing() -> None:
     assert told(WINDOWS.changed(commands={(REG, "query", WALL): Ran(1, "", "ERROR: denied")})) is None
 
 
+def test_rules_of_policy_that_are_there_and_not_told_are_not_taken_for_none() -> None:
+    policy = r"SOFTWARE\Policies\Microsoft\WindowsFirewall\FirewallRules"
+    commands = {(REG, "query", WALL): wall(), (REG, "query", rf"HKLM\{policy}"): Ran(1, "", "ERROR: denied")}
+    missing = observe(host_firewall.PROBE, WINDOWS.changed(commands=commands))
+    assert (missing.values["inbound"], missing.values["administration"]) == ("deny", "closed")
+    there = WINDOWS.changed(commands=commands, values={(policy, "rule"): "v2.31|"})
+    section = observe(host_firewall.PROBE, there)
+    assert (section.values["inbound"], section.values["administration"]) == (None, None)
+
+
 def test_without_a_filter_administration_is_open() -> None:
     assert told(WINDOWS.changed(service_states={"mpssvc": False})) == "open"
     policy = {(r"SOFTWARE\Policies\Microsoft\WindowsFirewall\PublicProfile", "DefaultInboundAction"): 0}
