@@ -202,6 +202,8 @@ class FleetServer:
             raise UsageError(f"cannot listen at {self.settings.listen}: {error.strerror or error}; {hint}") from error
 
     def _config(self, application: Application) -> uvicorn.Config:
+        # Warnings are one for each odd request or lost connection, so that anybody could fill the disk.
+        logging.getLogger("asyncio").setLevel(logging.ERROR)
         chosen = {"request_seconds": float(self.settings.request_seconds), "application": application}
         protocol = type("Protocol", (Guarded,), chosen)
         return uvicorn.Config(
@@ -211,7 +213,7 @@ class FleetServer:
             lifespan="off",
             access_log=False,
             proxy_headers=False,  # an address is what the connection says; anybody can write a header
-            log_level="error",  # its warnings are one for each odd request, so that anybody could fill the disk
+            log_level="error",
             server_header=False,
             backlog=BACKLOG,
             limit_concurrency=self.settings.connections,

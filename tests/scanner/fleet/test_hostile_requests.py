@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import resource
 import socket
 import ssl
@@ -281,3 +282,9 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     running = Running(make_fleet(tmp_path_factory.mktemp("own") / "server", per_minute=10, request_seconds=1))
     yield running
     running.end()
+
+
+@pytest.mark.parametrize("whose", ["asyncio", "uvicorn.error"])
+def test_nobody_fills_the_log_with_warnings_of_odd_connections(fleet: Running, whose: str) -> None:
+    assert not logging.getLogger(whose).isEnabledFor(logging.WARNING)
+    assert logging.getLogger(whose).isEnabledFor(logging.ERROR)
