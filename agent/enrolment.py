@@ -22,7 +22,7 @@ from agent.connection import Connection, Way, presented
 from agent.errors import Misconfigured, Refused, Unreached
 from agent.schedule import clamped, renews_at
 from agent.section import moment
-from agent.settings import AUTO, IN_FILE, TPM, Settings, server_url
+from agent.settings import AUTO, HARDWARE, IN_FILE, Settings, server_url
 from agent.signing import Keys
 from agent.state import Identity, Standing, StateFolder
 
@@ -131,8 +131,8 @@ class Enroller:
     ) -> Identity:
         """Get a certificate for a new key, asked for with the present one; gives who the agent is from now on.
 
-        The new key is made where the present one lies, unless ``place`` names another: none ever leaves the TPM because
-        that does not work just now. Raises Misconfigured where it cannot be made.
+        The new key is made where the present one lies, unless ``place`` names another: none ever leaves its
+        keystore because that does not work just now. Raises Misconfigured where it cannot be made.
         """
         note = self._state.note("renewal")
         if note is None or note.get("nonce") != standing.nonce or note.get("with") != identity.key_id:
@@ -180,13 +180,13 @@ class Enroller:
         return note is not None
 
     def _made(self, settings: Settings) -> tuple[str, str]:
-        """A new key, and why it is not in the TPM where it would be if it could."""
+        """A new key, and why it is not in hardware where it would be if it could."""
         if settings.key != AUTO:
             return self._keys.make(self._state.keys, settings.key), ""
         if settings.client_certificate:
             return self._keys.make(self._state.keys, IN_FILE), "client_certificate takes the key from a file"
         try:
-            return self._keys.make(self._state.keys, TPM), ""
+            return self._keys.make(self._state.keys, HARDWARE), ""
         except Misconfigured as error:
             return self._keys.make(self._state.keys, IN_FILE), str(error)[:500]
 

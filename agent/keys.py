@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from agent import tpm_keys
+from agent import keystores
 from agent.errors import AgentError
+from agent.settings import IN_FILE
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -80,14 +81,14 @@ def make(folder: str) -> str:
 
 def request(path: str, tcti: str = "") -> bytes:
     """A certificate signing request for the key, PEM; it asks for no name, since the server gives it. ``tcti`` says how
-    the TPM is reached that holds the key."""
+    a TPM is reached that holds the key."""
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
 
-    key = _InTpm(path, tcti) if path.endswith(".tpm") else _load(path)
+    key = _key(path, tcti)
     built = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
     if not built.is_signature_valid:
-        raise ValueError("the request does not bear the signature of its key; the TPM may be damaged")
+        raise ValueError("the request does not bear the signature of its key; its keystore may be damaged")
     return built.public_bytes(serialization.Encoding.PEM)
 
 
@@ -103,7 +104,7 @@ def read(path: str, given: dict[str, Any]) -> dict[str, str]:
 
     certificate = x509.load_pem_x509_certificate(given["certificate"].encode())
     public = certificate.public_key()
-    own = _InTpm(path, "") if path.endswith(".tpm") else _load(path)
+    own = _key(path)
     if not isinstance(public, ec.EllipticCurvePublicKey) or _identifier(public) != _identifier(own.public_key()):
         raise ValueError("the certificate is for another key")
     for issuer in _certificates(given["chain"].encode()):
@@ -156,11 +157,11 @@ def verify(path: str, given: dict[str, str]) -> bytes:
     return _identifier(public).encode()
 
 
-class _InTpm(ec.EllipticCurvePrivateKey):
-    """A key in the TPM, as far as a request for a certificate needs one."""
+class _InKeystore(ec.EllipticCurvePrivateKey):
+    """A key in a keystore, as far as a request for a certificate needs one."""
 
-    def __init__(self, path: str, tcti: str) -> None:
-        self._path, self._tcti = Path(path), tcti
+    def __init__(self, path: Path, tcti: str = "") -> None:
+        self._path, self._store = path, keystores.of(path.suffix, tcti)
 
     @property
     def curve(self) -> ec.EllipticCurve:
@@ -173,28 +174,28 @@ class _InTpm(ec.EllipticCurvePrivateKey):
     def public_key(self) -> ec.EllipticCurvePublicKey:
         from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-        public = load_der_public_key(tpm_keys.public(self._path))
+        public = load_der_public_key(self._store.public(self._path))
         assert isinstance(public, ec.EllipticCurvePublicKey)
         return public
 
     def sign(self, data: Any, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
         if not isinstance(signature_algorithm.algorithm, hashes.SHA256):
-            raise ValueError("a key in the TPM signs with SHA-256 alone")
-        return tpm_keys.sign(self._path, bytes(data), self._tcti)
+            raise ValueError("a key in a keystore signs with SHA-256 alone")
+        return self._store.sign(self._path, bytes(data))
 
     def exchange(self, *given: Any) -> NoReturn:
-        raise ValueError("a key in the TPM only signs")
+        raise ValueError("a key in a keystore only signs")
 
     def private_numbers(self) -> NoReturn:
-        raise ValueError("a key in the TPM cannot be taken out")
+        raise ValueError("a key in a keystore cannot be taken out")
 
     def private_bytes(self, *given: Any) -> NoReturn:
-        raise ValueError("a key in the TPM cannot be taken out")
+        raise ValueError("a key in a keystore cannot be taken out")
 
-    def __copy__(self) -> _InTpm:
+    def __copy__(self) -> _InKeystore:
         return self
 
-    def __deepcopy__(self, memo: dict[Any, Any]) -> _InTpm:
+    def __deepcopy__(self, memo: dict[Any, Any]) -> _InKeystore:
         return self
 
 
@@ -209,6 +210,11 @@ def _moment(certificate: Certificate, name: str) -> str:
     valid = name.replace("not", "not_valid")
     aware = getattr(certificate, f"{valid}_utc", None)  # from cryptography 42 on
     return str((aware or getattr(certificate, valid).replace(tzinfo=UTC)).isoformat())
+
+
+def _key(path: str, tcti: str = "") -> ec.EllipticCurvePrivateKey:
+    found = Path(path)
+    return _load(path) if keystores.place(found) == IN_FILE else _InKeystore(found, tcti)
 
 
 def _load(path: str) -> ec.EllipticCurvePrivateKey:

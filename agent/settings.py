@@ -19,8 +19,9 @@ from agent.schedule import LEAST, LONGEST, SHORTEST
 FILE = "agent.toml"
 USER_NAMES = "user_names"
 """In ``switched_off``: names of people, wherever a section holds them."""
-AUTO, TPM, IN_FILE = "auto", "tpm", "file"
-"""Where the key is made: in the TPM if it can be and else in a file, in the TPM or not at all, in a file."""
+AUTO, HARDWARE, IN_FILE = "auto", "hardware", "file"
+"""Where the key is made: in hardware for keys (TPM, Secure Enclave) if it can be and else where it can, in hardware or
+not at all, in a file."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class Settings:
     """Whether TLS shows the agent's certificate, for a server or a gateway before it that asks for one. Messages are
     signed in any case; with this, the resident process loads the key for each connection."""
     key: str = AUTO
-    """Where the private key is made: ``auto``, ``tpm`` or ``file``. A key that is there is not moved by it until the
-    next one is due, and by ``auto`` never."""
+    """Where the private key is made: ``auto``, ``hardware`` or ``file``. A key that is there is not moved by it until
+    the next one is due, and by ``auto`` never."""
     tcti: str = "device:/dev/tpmrm0"
     """How tpm2-tools reach the TPM, in their words: ``device:PATH``, ``tabrmd``, or of a simulator."""
     shortest_interval: int = SHORTEST
@@ -90,8 +91,8 @@ def parse(content: bytes, name: str, sections: frozenset[str]) -> Settings:
     settings = replace(Settings(), **{key: _checked(name, key, value, sections) for key, value in given.items()})
     if settings.shortest_interval > settings.longest_interval:
         raise Misconfigured(f"{name}: shortest_interval is greater than longest_interval")
-    if settings.client_certificate and settings.key == TPM:
-        raise Misconfigured(f'{name}: client_certificate takes its key from a file, so key cannot be "{TPM}"')
+    if settings.client_certificate and settings.key == HARDWARE:
+        raise Misconfigured(f'{name}: client_certificate takes its key from a file, so key cannot be "{HARDWARE}"')
     return settings
 
 
@@ -111,8 +112,8 @@ def _checked(name: str, key: str, value: Any, sections: frozenset[str]) -> Any:
                 raise Misconfigured(f"{name}: {key} must be true or false, not {value!r}")
             return value
         case "key":
-            if value not in (AUTO, TPM, IN_FILE):
-                raise Misconfigured(f"{name}: {key} must be {AUTO}, {TPM} or {IN_FILE}, not {value!r}")
+            if value not in (AUTO, HARDWARE, IN_FILE):
+                raise Misconfigured(f"{name}: {key} must be {AUTO}, {HARDWARE} or {IN_FILE}, not {value!r}")
             return value
         case "tcti":
             # Not every driver of tpm2-tss: one of them, cmd, would run any command.

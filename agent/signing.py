@@ -13,9 +13,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from agent import keystores
 from agent.disk import refuse_others
 from agent.errors import Misconfigured
-from agent.settings import IN_FILE, TPM, Settings
+from agent.settings import IN_FILE, Settings
 
 PATIENCE = 60
 """Seconds that one task may take."""
@@ -43,7 +44,8 @@ class Keys(Protocol):
     """All that is asked of private keys; every method raises Misconfigured with the reason where it cannot."""
 
     def make(self, folder: Path, place: str = IN_FILE) -> str:
-        """Make a key, ``KEYID.pem`` or, in the TPM, ``KEYID.tpm``; gives KEYID, SHA-256 over its public key in hex."""
+        """Make a key, ``KEYID.pem`` or, in a keystore, with the ending of that; gives KEYID, SHA-256 over the public
+        key in hex."""
 
     def request(self, path: Path) -> str:
         """A certificate signing request, PEM."""
@@ -59,17 +61,15 @@ class Keys(Protocol):
 
 
 class KeyProcess:
-    """Keys in files and in the TPM that ``tcti`` names, used by one process per task."""
+    """Keys in files, used by one process per task, and in keystores; ``tcti`` names the TPM on Linux."""
 
     def __init__(self, tcti: str = Settings.tcti) -> None:
         self._tcti = tcti
 
     def make(self, folder: Path, place: str = IN_FILE) -> str:
         """See `Keys`."""
-        if place == TPM:
-            from agent import tpm_keys  # not held in memory by agents without
-
-            return tpm_keys.make(folder, self._tcti)
+        if place != IN_FILE:
+            return keystores.at(place, self._tcti).make(folder)
         return _ask("make", str(folder), given=b"").decode()
 
     def request(self, path: Path) -> str:
@@ -78,10 +78,8 @@ class KeyProcess:
 
     def sign(self, path: Path, content: bytes) -> bytes:
         """See `Keys`."""
-        if path.suffix == ".tpm":
-            from agent import tpm_keys
-
-            return tpm_keys.sign(path, content, self._tcti)
+        if keystores.place(path) != IN_FILE:
+            return keystores.of(path.suffix, self._tcti).sign(path, content)
         return _by_openssl(path, content) or _ask("sign", str(path), given=content)
 
     def read(self, path: Path, certificate: str, chain: str) -> Validity:

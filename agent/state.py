@@ -8,11 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from agent import wire
+from agent import keystores, wire
 from agent.disk import private_folder, read_json, remove, write_json, write_whole
 from agent.errors import Misconfigured
 from agent.schedule import LEAST, LONGEST
-from agent.settings import IN_FILE, TPM
+from agent.settings import IN_FILE
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Identity:
     proxy: str = ""
     ca_file: str = ""
     key_fallback: str = ""
-    """Why the key lies in a file, where it was to be in the TPM if possible."""
+    """Why the key does not lie in hardware, where it was to be if possible."""
 
     def validity(self) -> tuple[datetime, datetime]:
         """From when to when its certificate holds."""
@@ -104,29 +104,30 @@ class StateFolder:
         self.spool = private_folder(folder / "spool")
 
     def key_file(self, key_id: str) -> Path:
-        """Where a key lies; what is in the TPM ends in ``.tpm``."""
-        wrapped = self.keys / f"{key_id}.tpm"
-        return wrapped if wrapped.exists() else self.keys / f"{key_id}.pem"
+        """Where a key lies, or how its keystore finds it."""
+        return keystores.file_of(self.keys, key_id)
 
     def key_place(self, key_id: str) -> str:
-        """``tpm`` or ``file``."""
-        return TPM if self.key_file(key_id).suffix == ".tpm" else IN_FILE
+        """``hardware`` or ``file``."""
+        return keystores.place(self.key_file(key_id))
 
     def key_told(self) -> tuple[str, str]:
-        """Where the agent's key lies, ``none`` before there is one, and why it is not in the TPM if it could not be."""
+        """Where the agent's key lies, ``none`` before there is one, and why it is not in hardware."""
         identity = self.identity()
         if identity is None:
             return "none", ""
-        return self.key_place(identity.key_id), identity.key_fallback
+        return keystores.kind(self.key_file(identity.key_id)), identity.key_fallback
 
     def client_files(self, key_id: str) -> tuple[str, str]:
-        """Certificate chain and key, as TLS takes them; raises Misconfigured for a key in the TPM."""
-        if self.key_place(key_id) == TPM:
+        """Certificate chain and key, as TLS takes them; raises Misconfigured for a key in a keystore."""
+        path = self.key_file(key_id)
+        if keystores.place(path) != IN_FILE:
+            where = keystores.words(keystores.kind(path))
             raise Misconfigured(
-                "client_certificate takes the key from a file, and it lies in the TPM; set client_certificate = false, "
+                f"client_certificate takes the key from a file, and it lies {where}; set client_certificate = false, "
                 'or key = "file" and enrol again: ztagent enroll --again --token-file FILE'
             )
-        return str(self.keys / f"{key_id}.crt"), str(self.key_file(key_id))
+        return str(self.keys / f"{key_id}.crt"), str(path)
 
     def identity(self) -> Identity | None:
         """Who the agent is; None before it is enrolled. ValueError where the file is damaged."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from agent import __version__
+from agent import __version__, keystores
 from agent.cycle import Cycle
 from agent.enrolment import due, utc
 from agent.section import moment
-from agent.settings import TPM, Settings
+from agent.settings import Settings
 from agent.state import StateFolder
 
 SILENT_AFTER = 2
@@ -60,9 +60,7 @@ def status(state: StateFolder, cycle: Cycle, settings: Settings, now: float) -> 
 
 def key_line(kind: str, fallback: str) -> str:
     """Where the key lies, for people."""
-    if kind == TPM:
-        return "key: in the TPM"
-    return f"key: in a file, not in the TPM: {fallback}" if fallback else "key: in a file"
+    return f"key: {keystores.words(kind)}" + (f", not in hardware: {fallback}" if fallback else "")
 
 
 def as_lines(told: dict[str, Any]) -> list[str]:

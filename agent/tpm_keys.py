@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -41,42 +42,46 @@ WITHOUT_ROOM_KEPT = ("swtpm", "mssim")
 _HIERARCHY, _AUTH_FAIL, _INTEGRITY, _BAD_AUTH = 0x85, 0x8E, 0x9F, 0xA2
 
 
-def make(folder: Path, tcti: str) -> str:
-    """Make a key in ``FOLDER/KEYID.tpm``; gives its identifier. Raises Misconfigured with what is in the way."""
-    with _Steps(tcti, "parent", "public", "private", "plain", "loaded") as steps:
-        steps.parent()
-        made = ("-u", steps["public"], "-r", steps["private"], "-f", "der", "-o", steps["plain"])
-        steps.run("create", "-C", steps["parent"], *_KEY, *made)
-        steps.load()
-        plain = steps.content("plain")
-        if not plain.startswith(_P256) or len(plain) != len(_P256) + 64:
-            raise Misconfigured("the TPM made a key that is not on P-256")
-        key_id = hashlib.sha256(plain).hexdigest()
-        held = {name: base64.b64encode(steps.content(name)).decode() for name in ("public", "private", "plain")}
-        write_json(folder / f"{key_id}.tpm", held)
-        _remember(folder / f"{key_id}.ctx", steps)
-    return key_id
+@dataclass(frozen=True)
+class Tpm:
+    """See `keystores.Keystore`; ``tcti`` is how the tools reach the TPM, in their words."""
 
+    tcti: str
 
-def sign(path: Path, content: bytes, tcti: str) -> bytes:
-    """ECDSA with SHA-256 over the bytes, DER. Raises Misconfigured where the TPM does not sign, with what to do."""
-    held, digest, loaded = _held(path), hashlib.sha256(content).digest(), path.with_suffix(".ctx")
-    with _Steps(tcti, "parent", "public", "private", "loaded") as steps:
-        if loaded.exists():
-            # The TPM takes it until the system starts again; whatever else is wrong comes up below.
-            with suppress(Misconfigured):
-                return steps.signature(str(loaded), digest)
-        steps.parent()
-        steps.put("public", held["public"])
-        steps.put("private", held["private"])
-        steps.load()
-        _remember(loaded, steps)
-        return steps.signature(steps["loaded"], digest)
+    def make(self, folder: Path) -> str:
+        """In ``FOLDER/KEYID.tpm``."""
+        with _Steps(self.tcti, "parent", "public", "private", "plain", "loaded") as steps:
+            steps.parent()
+            made = ("-u", steps["public"], "-r", steps["private"], "-f", "der", "-o", steps["plain"])
+            steps.run("create", "-C", steps["parent"], *_KEY, *made)
+            steps.load()
+            plain = steps.content("plain")
+            if not plain.startswith(_P256) or len(plain) != len(_P256) + 64:
+                raise Misconfigured("the TPM made a key that is not on P-256")
+            key_id = hashlib.sha256(plain).hexdigest()
+            held = {name: base64.b64encode(steps.content(name)).decode() for name in ("public", "private", "plain")}
+            write_json(folder / f"{key_id}.tpm", held)
+            _remember(folder / f"{key_id}.ctx", steps)
+        return key_id
 
+    def sign(self, path: Path, content: bytes) -> bytes:
+        """By the key as it was loaded since the system started, else loaded anew."""
+        held, digest, loaded = _held(path), hashlib.sha256(content).digest(), path.with_suffix(".ctx")
+        with _Steps(self.tcti, "parent", "public", "private", "loaded") as steps:
+            if loaded.exists():
+                # The TPM takes it until the system starts again; whatever else is wrong comes up below.
+                with suppress(Misconfigured):
+                    return steps.signature(str(loaded), digest)
+            steps.parent()
+            steps.put("public", held["public"])
+            steps.put("private", held["private"])
+            steps.load()
+            _remember(loaded, steps)
+            return steps.signature(steps["loaded"], digest)
 
-def public(path: Path) -> bytes:
-    """The public key, SubjectPublicKeyInfo in DER; asks no TPM."""
-    return _held(path)["plain"]
+    def public(self, path: Path) -> bytes:
+        """Asks no TPM."""
+        return _held(path)["plain"]
 
 
 class _Steps:

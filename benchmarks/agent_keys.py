@@ -22,7 +22,7 @@ from measured import spread
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from agent import tpm_keys
-from agent.settings import TPM
+from agent.settings import HARDWARE
 from agent.signing import KeyProcess
 from tests.agent.soft_tpm import SoftTpm
 
@@ -37,7 +37,7 @@ def main() -> None:
         keys.mkdir(mode=0o700)
         try:
             process = KeyProcess(tpm.tcti)
-            there = keys / f"{process.make(keys, TPM)}.tpm"
+            there = keys / f"{process.make(keys, HARDWARE)}.tpm"
             here = keys / f"{process.make(keys)}.pem"
             loaded = there.with_suffix(".ctx")
             makes_room, tpm_keys.WITHOUT_ROOM_KEPT = tpm_keys.WITHOUT_ROOM_KEPT, ()

@@ -320,7 +320,7 @@ class KeysHere:
 
     def make(self, folder: Path, place: str = IN_FILE) -> str:
         if place != IN_FILE:
-            raise Misconfigured("no TPM for this test")
+            raise Misconfigured("no hardware for this test")
         return keys.make(str(folder))
 
     def request(self, path: Path) -> str:

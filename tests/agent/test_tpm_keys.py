@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_der_publ
 
 from agent import keys, tpm_keys
 from agent.errors import Misconfigured
-from agent.settings import TPM
+from agent.settings import HARDWARE
 from agent.signing import KeyProcess
+from agent.tpm_keys import Tpm
 from tests.agent.fleet_double import Authority, spki_digest
 from tests.agent.soft_tpm import SoftTpm
 
@@ -50,11 +51,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def made(folder: Path, tpm: SoftTpm) -> Path:
-    return folder / f"{tpm_keys.make(folder, tpm.tcti)}.tpm"
+    return folder / f"{Tpm(tpm.tcti).make(folder)}.tpm"
 
 
 def public(path: Path) -> ec.EllipticCurvePublicKey:
-    found = load_der_public_key(tpm_keys.public(path))
+    found = load_der_public_key(Tpm("").public(path))
     assert isinstance(found, ec.EllipticCurvePublicKey)
     return found
 
@@ -77,7 +78,7 @@ def tools(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_the_key_process_does_all_that_the_agent_asks_with_a_key_in_the_tpm(folder: Path, tpm: SoftTpm) -> None:
     process = KeyProcess(tpm.tcti)
-    key_id = process.make(folder, TPM)
+    key_id = process.make(folder, HARDWARE)
     path = folder / f"{key_id}.tpm"
     request = x509.load_pem_x509_csr(process.request(path).encode())
     key = request.public_key()
@@ -95,7 +96,7 @@ def test_what_lies_on_disk_is_for_its_owner_alone_and_no_private_key(folder: Pat
     assert {stat.S_IMODE(one.stat().st_mode) for one in folder.iterdir()} == {0o600}
     with pytest.raises(ValueError, match="no P-256 key"):
         keys.sign(str(path), b"x")
-    loaded = keys._InTpm(str(path), tpm.tcti)
+    loaded = keys._InKeystore(path, tpm.tcti)
     for taken_out in (loaded.private_bytes, loaded.private_numbers):
         with pytest.raises(ValueError, match="cannot be taken out"):
             taken_out()
@@ -106,20 +107,20 @@ def test_many_signatures_hold_and_each_is_one_process(folder: Path, tpm: SoftTpm
     key = public(path)
     tools.clear()
     for number in range(12):  # some have an integer of 32 bytes and some of 33
-        key.verify(tpm_keys.sign(path, b"%d" % number, tpm.tcti), b"%d" % number, ECDSA)
+        key.verify(Tpm(tpm.tcti).sign(path, b"%d" % number), b"%d" % number, ECDSA)
     assert tools == ["sign"] * 12
     with pytest.raises(InvalidSignature):
-        key.verify(tpm_keys.sign(path, b"one", tpm.tcti), b"other", ECDSA)
+        key.verify(Tpm(tpm.tcti).sign(path, b"one"), b"other", ECDSA)
 
 
 def test_after_a_start_of_the_system_the_key_is_loaded_once(folder: Path, tpm: SoftTpm, tools: list[str]) -> None:
     path = made(folder, tpm)
     tpm.start_again()
     tools.clear()
-    public(path).verify(tpm_keys.sign(path, b"x", tpm.tcti), b"x", ECDSA)
+    public(path).verify(Tpm(tpm.tcti).sign(path, b"x"), b"x", ECDSA)
     assert tools == ["sign", "createprimary", "load", "sign"], "the first was with what was loaded before"
     tools.clear()
-    tpm_keys.sign(path, b"x", tpm.tcti)
+    Tpm(tpm.tcti).sign(path, b"x")
     assert tools == ["sign"]
 
 
@@ -133,7 +134,7 @@ def test_a_loaded_key_that_is_lost_or_damaged_is_loaded_again(
         loaded.unlink()
     else:
         loaded.write_bytes(content)
-    public(path).verify(tpm_keys.sign(path, b"x", tpm.tcti), b"x", ECDSA)
+    public(path).verify(Tpm(tpm.tcti).sign(path, b"x"), b"x", ECDSA)
 
 
 def test_on_a_full_disk_it_still_signs(folder: Path, tpm: SoftTpm, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +145,7 @@ def test_on_a_full_disk_it_still_signs(folder: Path, tpm: SoftTpm, monkeypatch: 
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tpm_keys, "write_whole", full)
-    public(path).verify(tpm_keys.sign(path, b"x", tpm.tcti), b"x", ECDSA)
+    public(path).verify(Tpm(tpm.tcti).sign(path, b"x"), b"x", ECDSA)
 
 
 def test_another_tpm_cannot_use_a_copied_key_nor_can_a_cleared_one(
@@ -155,24 +156,24 @@ def test_another_tpm_cannot_use_a_copied_key_nor_can_a_cleared_one(
     shutil.copytree(folder, copy)
     unknown = "this TPM does not know the key: it was cleared .* another machine; enrol again: ztagent enroll --again"
     with pytest.raises(Misconfigured, match=unknown):
-        tpm_keys.sign(copy / path.name, b"x", other.tcti)
-    tpm_keys.sign(path, b"x", tpm.tcti)
+        Tpm(other.tcti).sign(copy / path.name, b"x")
+    Tpm(tpm.tcti).sign(path, b"x")
     own = made(copy, other)
     other.tool("clear", "-c", "p")
     with pytest.raises(Misconfigured, match=unknown):
-        tpm_keys.sign(own, b"x", other.tcti)
+        Tpm(other.tcti).sign(own, b"x")
 
 
 def test_a_password_of_the_owner_and_a_hierarchy_that_is_off_are_named(folder: Path, other: SoftTpm) -> None:
     other.tool("changeauth", "-c", "owner", "a-password")
     with pytest.raises(Misconfigured, match=r"owner hierarchy has a password.*tpm2_changeauth"):
-        tpm_keys.make(folder, other.tcti)
+        Tpm(other.tcti).make(folder)
     other.tool("hierarchycontrol", "-C", "p", "shEnable", "clear")
     with pytest.raises(Misconfigured, match="owner hierarchy is switched off"):
-        tpm_keys.make(folder, other.tcti)
+        Tpm(other.tcti).make(folder)
     other.stop()
     with pytest.raises(Misconfigured, match=r"the TPM does not answer: .*Failed to connect"):
-        tpm_keys.make(folder, other.tcti)
+        Tpm(other.tcti).make(folder)
     assert list(folder.iterdir()) == []
 
 
@@ -180,10 +181,10 @@ def test_without_a_tpm_its_tools_or_the_right_to_use_it_that_is_said(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(Misconfigured, match="no TPM at /dev/no-such-tpm"):
-        tpm_keys.make(folder, "device:/dev/no-such-tpm")
+        Tpm("device:/dev/no-such-tpm").make(folder)
     monkeypatch.setattr(tpm_keys, "TOOLS", str(tmp_path))
     with pytest.raises(Misconfigured, match="apt-get install tpm2-tools"):
-        tpm_keys.make(folder, "device:/dev/null")
+        Tpm("device:/dev/null").make(folder)
     # What tpm2-tools 5.4 with tpm2-tss 3.2.1 print for a device that belongs to tss.
     tool = tmp_path / "tpm2_createprimary"
     tool.write_text(
@@ -195,40 +196,40 @@ def test_without_a_tpm_its_tools_or_the_right_to_use_it_that_is_said(
     )
     tool.chmod(0o755)
     with pytest.raises(Misconfigured, match="run the agent as root or as a member of the group tss"):
-        tpm_keys.make(folder, "device:/dev/null")
+        Tpm("device:/dev/null").make(folder)
     tool.write_text(
         "#!/bin/sh\necho 'ERROR: Eys_CreatePrimary(0x101) - tpm:error(2.0): commands not accepted' >&2\nexit 1"
     )
     with pytest.raises(Misconfigured, match=r"createprimary failed: .*commands not accepted"):
-        tpm_keys.make(folder, "device:/dev/null")
+        Tpm("device:/dev/null").make(folder)
     tool.write_text("#!/bin/sh\nexec sleep 60\n")
     monkeypatch.setattr(tpm_keys, "PATIENCE", 0.05)
     with pytest.raises(Misconfigured, match=r"createprimary did not work: .*timed out"):
-        tpm_keys.make(folder, "device:/dev/null")
+        Tpm("device:/dev/null").make(folder)
 
 
 def test_a_key_file_that_others_may_use_or_that_is_damaged_is_refused(folder: Path, tpm: SoftTpm) -> None:
     path = made(folder, tpm)
     path.chmod(0o640)
     with pytest.raises(Misconfigured, match="chmod 600"):
-        tpm_keys.sign(path, b"x", tpm.tcti)
+        Tpm(tpm.tcti).sign(path, b"x")
     path.chmod(0o600)
     content = path.read_bytes()
     for damaged in (b"", b"{}", b'{"public": 5}', content.replace(b'"private"', b'"other"'), b"\xff"):
         path.write_bytes(damaged)
         with pytest.raises(Misconfigured, match="is damaged; enrol again"):
-            tpm_keys.sign(path, b"x", tpm.tcti)
+            Tpm(tpm.tcti).sign(path, b"x")
     elsewhere = folder / f"{'0' * 64}.tpm"
     elsewhere.write_bytes(content)
     elsewhere.chmod(0o600)
     with pytest.raises(Misconfigured, match="another key than it is named for"):
-        tpm_keys.public(elsewhere)
+        Tpm("").public(elsewhere)
     elsewhere.unlink()
     with pytest.raises(Misconfigured, match="cannot be read"):
-        tpm_keys.public(elsewhere)
+        Tpm("").public(elsewhere)
 
 
 def test_on_other_systems_no_tpm_is_used(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
     with pytest.raises(Misconfigured, match="on Linux only"):
-        tpm_keys.make(folder, "device:/dev/tpmrm0")
+        Tpm("device:/dev/tpmrm0").make(folder)

@@ -12,15 +12,16 @@ from typing import Any
 
 import pytest
 
-from agent import keys, tpm_keys
+from agent import keys
 from agent.connection import Connection
 from agent.cycle import Cycle, Outside
 from agent.enrolment import Enroller, Token
 from agent.errors import Misconfigured
 from agent.posture import look
-from agent.settings import IN_FILE, TPM, Settings
+from agent.settings import HARDWARE, IN_FILE, Settings
 from agent.state import StateFolder
 from agent.status import as_lines, status
+from agent.tpm_keys import Tpm
 from collectors.sections import facts_and_gaps
 from scanner.facts.device import HardwareIdentity
 from scanner.fleet import tokens
@@ -40,13 +41,13 @@ class KeysThere(KeysHere):
         self._tcti = tcti
 
     def make(self, folder: Path, place: str = IN_FILE) -> str:
-        return tpm_keys.make(folder, self._tcti) if place == TPM else super().make(folder, place)
+        return Tpm(self._tcti).make(folder) if place == HARDWARE else super().make(folder, place)
 
     def request(self, path: Path) -> str:
         return keys.request(str(path), self._tcti).decode()
 
     def sign(self, path: Path, content: bytes) -> bytes:
-        return tpm_keys.sign(path, content, self._tcti) if path.suffix == ".tpm" else super().sign(path, content)
+        return Tpm(self._tcti).sign(path, content) if path.suffix == ".tpm" else super().sign(path, content)
 
 
 @dataclass
@@ -132,7 +133,7 @@ def test_it_enrols_tells_and_renews_with_keys_that_stay_in_the_tpm(host: Host) -
     agent = host.cycle()
     renewed = agent.identity()
     assert renewed is not None and agent.attempts.last_error == agent.attempts.renewal_error == ""
-    assert renewed.key_id != first.key_id and host.state.key_place(renewed.key_id) == TPM
+    assert renewed.key_id != first.key_id and host.state.key_place(renewed.key_id) == HARDWARE
     assert host.key_files == [".ctx", ".tpm"], "the old key is gone"
     host.running.clock.pass_days(-45)
 
@@ -172,10 +173,10 @@ def test_while_the_tpm_is_gone_it_goes_on_looking_and_takes_no_other_key(host: H
 def test_no_renewal_takes_a_key_out_of_the_tpm(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     before = host.enrol().identity()
 
-    def denied(folder: Path, tcti: str) -> str:
+    def denied(tpm: Tpm, folder: Path) -> str:
         raise Misconfigured("the TPM may not be used")
 
-    monkeypatch.setattr(tpm_keys, "make", denied)
+    monkeypatch.setattr(Tpm, "make", denied)
     host.running.clock.pass_days(20)
     agent = host.cycle()
     host.running.clock.pass_days(-20)
@@ -186,7 +187,7 @@ def test_no_renewal_takes_a_key_out_of_the_tpm(host: Host, monkeypatch: pytest.M
 
 def test_where_no_tpm_is_it_takes_a_file_if_that_is_allowed_and_says_so(host: Host) -> None:
     host.tcti = NO_TPM
-    host.settings = Settings(key=TPM)
+    host.settings = Settings(key=HARDWARE)
     with pytest.raises(Misconfigured, match="no TPM at"):
         host.enrol()
     assert host.state.note("enrolment") is None and host.key_files == [], "no token is used, no key made"
@@ -194,7 +195,7 @@ def test_where_no_tpm_is_it_takes_a_file_if_that_is_allowed_and_says_so(host: Ho
     host.enrol()
     why = "there is no TPM at /dev/no-such-tpm; it may be off in the settings of the firmware"
     assert host.known()[0]["key_kind"] == "file" and host.known()[0]["key_fallback"] == why
-    assert f"key: in a file, not in the TPM: {why}" in as_lines(host.told())
+    assert f"key: in a file, not in hardware: {why}" in as_lines(host.told())
     assert host.told()["key_fallback"] == why
 
 
@@ -203,8 +204,8 @@ def test_a_key_in_a_file_moves_into_the_tpm_and_out_when_the_administrator_says_
     host.enrol()
     for days, place, tcti, kind in (
         (20, "auto", tpm.tcti, "file"),  # what is enrolled stays where it is
-        (40, "tpm", NO_TPM, "file"),
-        (40, "tpm", tpm.tcti, "tpm"),
+        (40, "hardware", NO_TPM, "file"),
+        (40, "hardware", tpm.tcti, "tpm"),
         (60, "auto", tpm.tcti, "tpm"),
         (80, "file", tpm.tcti, "file"),
     ):
@@ -239,7 +240,7 @@ def test_the_hosts_own_word_on_its_key_is_no_evidence() -> None:
 
 def test_the_commands_as_they_are_typed(host: Host, tpm: SoftTpm, tmp_path: Path) -> None:
     host.folder.mkdir(mode=0o700)
-    (host.folder / "agent.toml").write_text(f'key = "tpm"\ntcti = "{tpm.tcti}"\n')
+    (host.folder / "agent.toml").write_text(f'key = "hardware"\ntcti = "{tpm.tcti}"\n')
     with host.running.database() as database:
         url, now = f"https://127.0.0.1:{host.running.port}", host.running.ms
         token = tokens.mint(database, url=url, pin=host.running.pin(), now=now, life_s=86_400)
