@@ -29,6 +29,7 @@ from agent import wire
 from scanner.fleet.chain import Nonces, mark_of
 from scanner.fleet.ingest import Ingest, Sent
 from scanner.fleet.messages import Beat, decoded
+from scanner.fleet.migration import in_step
 from scanner.fleet.serving import secret
 from scanner.fleet.settings import load_settings, open_database
 
@@ -132,7 +133,7 @@ def stored(folder: Path, agents: list[Simulated], messages: int) -> list[float]:
             for agent, body in zip(some, bodies, strict=True)
         ]
         began = time.process_time()
-        with database.transaction(durable=False):
+        with in_step(database, durable=False):
             answers = ingest.take(database, batch, int(time.time() * 1000))
         spent.append((time.process_time() - began) / len(batch))
         for agent, answer in zip(some, answers, strict=True):

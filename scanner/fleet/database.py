@@ -58,8 +58,11 @@ class Database(Protocol):
         """Until the end of the transaction, let no other server do what bears this name."""
         ...
 
-    def hold(self, table: str) -> None:
-        """Until the end of the transaction, let no other server look at a table; Unavailable where that takes long."""
+    def hold(self, table: str, patience_s: float = 0.3) -> None:
+        """Until the end of the transaction, let no other server look at a table; raises Unavailable out of patience.
+
+        Every server that has looked at the table in a transaction of its own is waited for until the end of that.
+        """
         ...
 
     def size(self) -> int:
@@ -143,7 +146,7 @@ class Sqlite:
     def alone(self, what: str) -> None:
         """SQLite lets only one write at a time."""
 
-    def hold(self, table: str) -> None:
+    def hold(self, table: str, patience_s: float = 0.3) -> None:
         """SQLite lets only one write at a time."""
 
     def size(self) -> int:

@@ -1,13 +1,17 @@
-"""Makes the fleet's tables, or brings those of an older version to this one; never touches those of a newer one."""
+"""Makes the fleet's tables, or brings those of an older version to this one; never writes to those of a newer one."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 from scanner.errors import StoreError
 from scanner.fleet.database import Database
 from scanner.fleet.journal import AUDIT, note
 from scanner.fleet.schema import CHANGES, READABLE, TABLES, VERSION, statements
+
+PATIENCE_S = 10
+"""For how long a change of the tables waits for transactions that are under way; those that come then wait for it."""
 
 
 def prepare(database: Database, now: int) -> None:
@@ -26,11 +30,24 @@ def prepare(database: Database, now: int) -> None:
             return
         if found > VERSION:
             raise _newer(found)
-        for step in range(found + 1, VERSION + 1):
-            _make(database, CHANGES[step])
         if found < VERSION:
+            database.hold("meta", PATIENCE_S)
+            for step in range(found + 1, VERSION + 1):
+                _make(database, CHANGES[step])
             database.run("UPDATE meta SET value = ? WHERE name = 'version'", (str(VERSION).encode(),))
             note(database, AUDIT, now, event="tables_changed", before=found, after=VERSION)
+
+
+@contextmanager
+def in_step(database: Database, *, durable: bool = True) -> Iterator[None]:
+    """A transaction in which the tables have this version to its end, whatever other servers do.
+
+    Whoever writes does it so: a newer ztgrade may have changed the tables since they were looked at. Raises StoreError
+    as ``demand`` does, and then nothing of the transaction has happened.
+    """
+    with database.transaction(durable=durable):
+        demand(database)  # to read meta is also what keeps a change of the tables waiting until the end
+        yield
 
 
 def demand(database: Database, versions: Collection[int] = (VERSION,)) -> None:

@@ -12,7 +12,7 @@ from scanner.fleet.agents import Status
 from scanner.fleet.authority import load_issuing, make_issuing, make_root
 from scanner.fleet.database import Database
 from scanner.fleet.journal import AUDIT, ISSUANCE, note
-from scanner.fleet.migration import prepare
+from scanner.fleet.migration import in_step, prepare
 from scanner.fleet.settings import FILE, connect, load_settings, open_database, write_settings
 
 
@@ -35,7 +35,7 @@ def make_fleet(folder: Path, root_folder: Path, chosen: dict[str, Any], now: int
 def set_up(database: Database, now: int) -> None:
     """Make the tables, and the secret of nonces, where they are missing."""
     prepare(database, now)
-    with database.transaction():
+    with in_step(database):
         database.run(
             "INSERT INTO meta (name, value) VALUES ('nonces', ?) ON CONFLICT (name) DO NOTHING",
             (secrets.token_bytes(32),),
@@ -48,7 +48,7 @@ def note_issuing(folder: Path, now: int) -> None:
     """Set down the newest issuing authority in the log of issuance."""
     newest = load_issuing(folder)
     database = open_database(folder, load_settings(folder))
-    with database.transaction():
+    with in_step(database):
         says = {"serial": f"{newest.certificate.serial_number:x}", "key": newest.key_id}
         note(database, ISSUANCE, now, authority="issuing", **says)
         note(database, AUDIT, now, event="issuing_made", **says)
@@ -77,7 +77,7 @@ def approve(database: Database, agent: str, reason: str, now: int) -> str:
     if status not in (Status.PENDING, Status.ACTIVE):
         raise UsageError(f"agent {agent} is {status}; a new enrolment with a new token is what can be approved")
     done = []
-    with database.transaction():
+    with in_step(database):
         if status == Status.PENDING:
             database.run("UPDATE agent SET status = 'active' WHERE number = ?", (number,))
             done.append("enrolment")
@@ -99,7 +99,7 @@ def ask_for_keys(database: Database, agents: list[str] | None, now: int) -> int:
     if agents is not None:
         for agent in agents:
             known(database, agent)
-    with database.transaction():
+    with in_step(database):
         if agents is None:
             asked = database.rows("UPDATE agent SET rekey = 1 WHERE status = 'active' RETURNING number")
         else:
@@ -122,6 +122,6 @@ def known(database: Database, agent: str) -> tuple[int, str, int | None, int | N
 
 def _set(database: Database, agent: str, now: int, event: str, change: str, reason: str) -> None:
     number, *_ = known(database, agent)
-    with database.transaction():
+    with in_step(database):
         database.run(f"UPDATE agent SET {change}, reason = ? WHERE number = ?", (reason, number))
         note(database, AUDIT, now, event=event, agent=agent, reason=reason)

@@ -61,9 +61,9 @@ class Postgresql:
         """Wait for other servers that do the same."""
         self.run("SELECT pg_advisory_xact_lock(hashtext(?))", (f"ztgrade fleet {what}",))
 
-    def hold(self, table: str) -> None:
-        """Wait for others that use it, but not for long: they wait, too."""
-        self.run("SET LOCAL lock_timeout = '300ms'")
+    def hold(self, table: str, patience_s: float = 0.3) -> None:
+        """Wait for others that use it, but not for long: whoever comes then waits, too."""
+        self.run(f"SET LOCAL lock_timeout = {round(patience_s * 1000)}")
         self.run(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
 
     def size(self) -> int:

@@ -120,18 +120,22 @@ class FleetServer:
         self.certificates = Certificates(folder, self.settings, clock)
         self.standing = standing_of(folder, self.settings) if self.settings.signal.enabled else None
         self._signer = load_signer(folder) if self.standing else None
-        self._failed = False
+        self._fault: ZtgradeError | None = None
         self._uvicorn: uvicorn.Server | None = None
 
     def run(self, started: Callable[[tuple[str, int]], None] = lambda address: None) -> None:
-        """Serve until a signal ends it; raises EngineError where the writer failed, StoreError where nothing opens."""
+        """Serve until a signal ends it.
+
+        Raises StoreError where nothing opens or a newer ztgrade has changed the tables since, and EngineError where the
+        writer failed.
+        """
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again when it has ended
                 signal.signal(number, lambda number, frame: self.end())
         with asyncio.Runner(loop_factory=_fast_loop()) as runner:
             runner.run(self._run(started))
-        if self._failed:
-            raise EngineError("the thread that writes has ended; the messages that waited were refused; start again")
+        if self._fault:
+            raise self._fault
 
     def end(self) -> None:
         """Stop serving soon; may be called from any thread."""
@@ -241,8 +245,13 @@ class FleetServer:
             except (ZtgradeError, OSError, ValueError) as error:  # the certificates in use go on; look again later
                 logging.getLogger(__name__).warning("certificates: %s", error)
 
-    def _on_death(self) -> None:
-        self._failed = True
+    def _on_death(self, fault: StoreError | None) -> None:
+        refused = "the messages that waited were refused, and agents send them again"
+        self._fault = (
+            StoreError(f"{fault}; {refused}")
+            if fault
+            else EngineError(f"the thread that writes has ended; {refused}; start it again")
+        )
         self.end()
 
 

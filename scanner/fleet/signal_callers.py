@@ -13,6 +13,7 @@ from scanner.errors import UsageError
 from scanner.fleet import shown_once
 from scanner.fleet.database import Database, Row
 from scanner.fleet.journal import AUDIT, note
+from scanner.fleet.migration import in_step
 from scanner.fleet.shown_once import Kept, within, written
 
 PREFIX = "zp1."
@@ -58,7 +59,7 @@ def let_in(database: Database, name: str, life_s: int, networks: Sequence[str], 
     near = written(networks)
     secret = PREFIX + secrets.token_urlsafe(32)
     kept = Kept.of(secret)
-    with database.transaction():
+    with in_step(database):
         database.run(
             "INSERT INTO caller (handle, digest, name, made, expires, networks, revoked, certificate)"
             " VALUES (?, ?, ?, ?, ?, ?, 0, ?)",
@@ -71,7 +72,7 @@ def let_in(database: Database, name: str, life_s: int, networks: Sequence[str], 
 
 def shut_out(database: Database, handle: str, now: int) -> None:
     """Let a token read nothing more; raises UsageError where there is none of that handle."""
-    with database.transaction():
+    with in_step(database):
         if not shown_once.revoke(database, "caller", handle):
             raise UsageError(f"there is no token {handle!r}; see: ztgrade fleet signal token --list")
         note(database, AUDIT, now, event="caller_shut_out", caller=handle)

@@ -13,6 +13,7 @@ from scanner.errors import UsageError
 from scanner.fleet import shown_once
 from scanner.fleet.database import Database, Row
 from scanner.fleet.journal import AUDIT, note
+from scanner.fleet.migration import in_step
 from scanner.fleet.shown_once import Kept, within, written
 
 PREFIX = "zt1."
@@ -57,7 +58,7 @@ def mint(
     near = written(networks)
     secret = secrets.token_urlsafe(32)
     kept = Kept.of(secret)
-    with database.transaction():
+    with in_step(database):
         database.run(
             "INSERT INTO token (handle, digest, made, expires, uses, used, networks, names, approval, revoked, note)"
             " VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, 0, ?)",
@@ -80,7 +81,7 @@ def mint(
 
 def revoke(database: Database, handle: str, now: int) -> None:
     """Let a token be good for nothing more; raises UsageError where there is none of that handle."""
-    with database.transaction():
+    with in_step(database):
         if not shown_once.revoke(database, "token", handle):
             raise UsageError(f"there is no token {handle!r}; see: ztgrade fleet token --list")
         note(database, AUDIT, now, event="token_revoked", token=handle)

@@ -8,6 +8,7 @@ from scanner.errors import UsageError
 from scanner.fleet.agents import Speaking
 from scanner.fleet.database import Database
 from scanner.fleet.journal import AUDIT, note
+from scanner.fleet.migration import in_step
 from scanner.fleet.operations import known
 
 
@@ -38,7 +39,7 @@ def allow_rollback(database: Database, agent: str, version: str, reason: str, no
     Raises UnknownName, and UsageError where there is no version to allow.
     """
     number, *_ = known(database, agent)
-    with database.transaction():
+    with in_step(database):
         reported = database.rows("SELECT version FROM agent_state WHERE agent = ?", (number,))[0][0]
         chosen = version or str(reported)
         if not version_numbers(chosen):

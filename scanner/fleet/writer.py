@@ -11,10 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from scanner.errors import StoreError
 from scanner.fleet.answers import Answer, refusal
 from scanner.fleet.database import Database, Full, Unavailable
 from scanner.fleet.ingest import Ingest, Sent
 from scanner.fleet.messages import Report
+from scanner.fleet.migration import in_step
 
 BATCH = 256
 """Messages in one transaction at most."""
@@ -27,6 +29,8 @@ LINGER_S = 0.02
 FULL_S = 30
 """After a full disk, how long until reports are tried again."""
 RESERVE_BYTES = 8 << 20
+ENDED = refusal("store", retry_after=30)
+"""What whoever waits gets from a thread that ends before its time."""
 
 Clock = Callable[[], float]
 Errand = Callable[[Database, int], Answer]
@@ -86,7 +90,7 @@ class Writer(threading.Thread):
         *,
         queue: int = 4096,
         reserve: Path | None = None,
-        died: Callable[[], None] = lambda: None,
+        died: Callable[[StoreError | None], None] = lambda fault: None,
     ) -> None:
         super().__init__(name="fleet-writer", daemon=True)
         self._database, self._ingest, self._loop, self._clock = database, ingest, loop, clock
@@ -98,6 +102,7 @@ class Writer(threading.Thread):
         self._ends = False
         self._dead = False
         self._died = died
+        self._fault: StoreError | None = None
         self._reserve = Reserve(reserve)
         self._full_until = 0.0
         self.commits = 0
@@ -125,11 +130,14 @@ class Writer(threading.Thread):
 
     def post(self, work: Sent | Errand, answer: Callable[[Answer], None]) -> None:
         """The same with a call in place of a future."""
+        if self._dead:
+            answer(ENDED)
+            return
         if isinstance(work, Sent):
             lane = self._reports if isinstance(work.beat, Report) else self._beats
         else:
             lane = self._errands
-        if len(lane) >= self._bound or self._dead or self._ends:
+        if len(lane) >= self._bound or self._ends:
             raise Busy
         lane.append(Waiting(work, answer))
         if not self._wake.is_set():
@@ -142,10 +150,10 @@ class Writer(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        """Until the end; should it fail, whoever waits is told so, and the server ends."""
+        """Until the end; should it fail, whoever waits is told so, and the server ends with what it failed for."""
         self._reserve.make()
         try:
-            while not self._ends or any(self.waiting.values()):
+            while not self._fault and (not self._ends or any(self.waiting.values())):
                 self._wake.wait()
                 self._wake.clear()
                 if not self._ends and not self._errands and len(self._beats) + len(self._reports) < BATCH:
@@ -155,10 +163,10 @@ class Writer(threading.Thread):
                     self._wake.set()
         finally:
             self._dead = True
-            left = [*self._beats, *self._reports, *self._errands]
-            self._deliver([(item, refusal("store", retry_after=30)) for item in left])
-            if not self._ends:
-                self._loop.call_soon_threadsafe(self._died)
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._refuse_the_rest)
+                if not self._ends:
+                    self._loop.call_soon_threadsafe(self._died, self._fault)
 
     def _round(self) -> None:
         errands = _first(self._errands, ERRANDS)
@@ -186,6 +194,12 @@ class Writer(threading.Thread):
                     self._write([item])
                 return
             answers = [refusal("store", retry_after=5)]
+        except StoreError as error:  # tables that another version made: nothing can be written any more
+            self._fault = error
+            answers = [ENDED] * len(batch)
+        except BaseException:
+            self._deliver([(item, ENDED) for item in batch])
+            raise
         self._deliver(list(zip(batch, answers, strict=True)))
 
     def _committed(self, batch: list[Waiting]) -> list[Answer]:
@@ -193,7 +207,7 @@ class Writer(threading.Thread):
         messages = [item.work for item in batch if isinstance(item.work, Sent)]
         # A heartbeat that a dead machine forgets costs nothing: the nonce proves that the agent's next message is ours.
         durable = len(messages) < len(batch) or any(isinstance(sent.beat, Report) for sent in messages)
-        with self._database.transaction(durable=durable):
+        with in_step(self._database, durable=durable):
             if messages:
                 answers = self._ingest.take(self._database, messages, now)
             else:
@@ -219,6 +233,10 @@ class Writer(threading.Thread):
     def _try_again(self) -> None:
         if self._clock() >= self._full_until:
             self._full_until = 0.0 if self._reserve.make() else self._clock() + FULL_S
+
+    def _refuse_the_rest(self) -> None:
+        """In the event loop, where alone something can come to wait."""
+        _tell([(item, ENDED) for item in (*self._beats, *self._reports, *self._errands)])
 
     def _deliver(self, pairs: list[tuple[Waiting, Answer]]) -> None:
         if pairs and not self._loop.is_closed():

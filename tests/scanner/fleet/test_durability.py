@@ -18,10 +18,12 @@ from typing import Any, cast
 import pytest
 
 from agent import wire
+from scanner.errors import StoreError
 from scanner.fleet.answers import Answer, told
 from scanner.fleet.database import Database, Full, Sqlite, Unavailable
 from scanner.fleet.ingest import Ingest, Sent
 from scanner.fleet.reading import FleetReader
+from scanner.fleet.schema import VERSION
 from scanner.fleet.writer import Busy, Writer
 from tests.scanner.fleet.lab import POSTURE, Clock, Pretended, Running, enrolled, make_fleet, section
 
@@ -163,6 +165,9 @@ class Refusing:
     def transaction(self, *, durable: bool = True) -> Refusing:
         return self
 
+    def rows(self, sql: str) -> list[tuple[bytes]]:
+        return [(str(VERSION).encode(),)]
+
     def __enter__(self) -> None:
         self.asked += 1
 
@@ -254,24 +259,45 @@ def test_a_writer_that_fails_refuses_what_waits_and_ends_the_server() -> None:
         def take(self, database: Database, batch: Any, now: int) -> list[Answer]:
             raise ZeroDivisionError
 
-    async def ask() -> tuple[bool, bool]:
+    async def ask() -> tuple[bool, list[int]]:
         loop = asyncio.get_running_loop()
-        ended = asyncio.Event()
-        writer = Writer(cast(Any, Refusing(None)), Broken(), loop, Clock(), died=ended.set)
+        ended: asyncio.Future[StoreError | None] = loop.create_future()
+        writer = Writer(cast(Any, Refusing(None)), Broken(), loop, Clock(), died=ended.set_result)
         waiting = [writer.send(sent()) for _ in range(300)]
         writer.start()
-        await asyncio.wait_for(ended.wait(), 10)
-        try:
-            writer.send(sent())
-        except Busy:
-            return writer.healthy, any(future.done() and future.result().status == 200 for future in waiting)
-        return True, True
+        assert await asyncio.wait_for(ended, 10) is None
+        waiting.append(writer.send(sent()))
+        return writer.healthy, [future.result().status for future in waiting]
 
     hook, threading.excepthook = threading.excepthook, lambda arguments: None
     try:
-        assert asyncio.run(ask()) == (False, False)
+        assert asyncio.run(ask()) == (False, [503] * 301)
     finally:
         threading.excepthook = hook
+
+
+def test_tables_of_another_version_refuse_all_that_waits_and_the_server_is_told_why() -> None:
+    class Changed(Refusing):
+        def rows(self, sql: str) -> list[tuple[bytes]]:
+            return [(b"99" if self.asked > 1 else str(VERSION).encode(),)]
+
+    async def ask() -> tuple[str, list[int]]:
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[StoreError | None] = loop.create_future()
+        ingest = Nothing()
+        writer = Writer(cast(Any, Changed(None)), ingest, loop, Clock(), died=ended.set_result)
+        waiting = [writer.send(sent()) for _ in range(600)]
+        writer.start()
+        fault = await asyncio.wait_for(ended, 10)
+        await asyncio.to_thread(writer.join)
+        assert ingest.sizes == [256], "the second transaction took nothing"
+        waiting.append(writer.send(sent()))
+        return str(fault), [future.result().status for future in waiting]
+
+    fault, answers = asyncio.run(ask())
+
+    assert "of version 99" in fault and "newer one" in fault
+    assert answers == [200] * 256 + [503] * 345
 
 
 def test_the_reading_side_writes_nothing_and_needs_no_server(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,12 @@ from agent import wire
 from collectors.ports.fleet import FleetStore
 from scanner.cli import cli
 from scanner.errors import StoreError, Unreachable
-from scanner.fleet import journal, migration, schema
+from scanner.fleet import journal, migration, operations, schema
 from scanner.fleet.database import Sqlite
-from scanner.fleet.migration import prepare
+from scanner.fleet.migration import in_step, prepare
 from scanner.fleet.reading import FleetReader
 from scanner.fleet.serving import FleetServer
+from scanner.fleet.settings import load_settings, open_database
 from tests.scanner.fleet.earlier import fill
 from tests.scanner.fleet.lab import POSTURE, Clock, Running, enrolled, make_fleet
 
@@ -56,6 +59,12 @@ def told(path: Path) -> list[Any]:
     found = [(agent, reader.sections(agent, past=True)) for agent in reader.agents()]
     reader.close()
     return found
+
+
+def everything(path: Path) -> list[str]:
+    """Every row of every table."""
+    with closing(sqlite3.connect(path)) as connection:
+        return list(connection.iterdump())
 
 
 def set_version(path: Path, version: bytes | None) -> None:
@@ -183,6 +192,49 @@ def test_a_file_that_is_no_fleets_is_never_an_empty_fleet(tmp_path: Path) -> Non
 
     with pytest.raises(Unreachable, match=r"other\.db"):
         FleetStore.open(tmp_path / "other.db")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_server_whose_tables_a_newer_one_changes_acknowledges_nothing_more_and_ends(tmp_path: Path) -> None:
+    folder = make_fleet(tmp_path / "server")
+    running = Running(folder, Clock())
+    agent = enrolled(running)
+    assert agent.send(wire.REPORT, agent.report(POSTURE)).status == 200
+    opened = open_database(folder, load_settings(folder))
+    set_version(folder / "fleet.db", b"3000")
+    before = everything(folder / "fleet.db")
+
+    body = agent.beat()
+    reply = agent.send(wire.BEAT, body)
+    assert (reply.status, reply.word) == (503, "store") and int(reply.headers["retry-after"]) > 0
+    running.end()
+    assert isinstance(running.failure, StoreError) and "of version 3000" in str(running.failure)
+    with pytest.raises(StoreError, match="of version 3000"):
+        operations.ban(opened, agent.id, "by a command that was under way", running.ms)
+    opened.close()
+    assert everything(folder / "fleet.db") == before
+
+    set_version(folder / "fleet.db", str(schema.VERSION).encode())  # as if this were the newer one
+    agent.server = Running(folder, running.clock)
+    assert agent.send(wire.BEAT, body).status == 200, "the agent sends what was refused again"
+    agent.server.end()
+
+
+def test_whoever_writes_sees_the_version_in_the_same_transaction(tmp_path: Path) -> None:
+    place = Path(migration.__file__).parent
+    own = {"migration.py", "database.py", "postgresql.py"}
+    sources = {path.name: path.read_text(encoding="utf-8") for path in place.glob("*.py")}
+    assert [name for name, text in sources.items() if ".transaction(" in text and name not in own] == []
+
+    database = Sqlite(tmp_path / "fleet.db")
+    prepare(database, NOW)
+    with in_step(database):
+        database.run("INSERT INTO meta (name, value) VALUES ('kept', ?)", (b"1",))
+    database.run("UPDATE meta SET value = ? WHERE name = 'version'", (b"1",))
+    with pytest.raises(StoreError, match="of version 1"), in_step(database):
+        database.run("DELETE FROM meta WHERE name = 'kept'")
+    assert database.rows("SELECT value FROM meta WHERE name = 'kept'") == [(b"1",)]
+    database.close()
 
 
 def test_a_newer_database_is_refused_by_everything_and_not_touched(tmp_path: Path) -> None:

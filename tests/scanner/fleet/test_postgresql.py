@@ -17,11 +17,12 @@ import pytest
 
 from agent import wire
 from scanner.errors import StoreError
-from scanner.fleet import journal, operations
+from scanner.fleet import journal, migration, operations
 from scanner.fleet.database import Unavailable
-from scanner.fleet.migration import demand, prepare
+from scanner.fleet.migration import demand, in_step, prepare
 from scanner.fleet.postgresql import Postgresql
 from scanner.fleet.retention import Sweep
+from scanner.fleet.schema import VERSION
 from tests.scanner.fleet import earlier
 from tests.scanner.fleet.lab import POSTURE, Clock, Pretended, Reply, Running, enrolled, make_fleet, new_key, section
 
@@ -104,6 +105,45 @@ def test_a_database_of_version_1_is_brought_up_to_date_once_by_servers_that_star
         prepare(again, 3)
     for database in (*found.values(), again):
         database.close()
+
+
+def test_a_change_of_the_tables_and_a_transaction_wait_for_each_other_and_neither_misses_the_other(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.run("createdb", "-h", str(cluster.folder), "-U", "postgres", "race")
+    newer, older = (Postgresql(cluster.url.replace("/postgres?", "/race?")) for _ in range(2))
+    earlier.fill(newer)
+    monkeypatch.setattr(migration, "PATIENCE_S", 0.2)
+    with older.transaction():
+        with pytest.raises(StoreError, match="of version 1"):
+            demand(older)
+        with pytest.raises(Unavailable, match="lock timeout"):  # what one has looked at does not change under it
+            prepare(newer, 2)
+    prepare(newer, 3)
+
+    def write(reason: str) -> str:
+        try:
+            with in_step(older):
+                older.run("UPDATE agent SET reason = ?", (reason,))
+        except StoreError as error:
+            return str(error)
+        return "written"
+
+    waits = "SELECT COUNT(*) FROM pg_locks WHERE relation = 'meta'::regclass AND NOT granted"
+    with ThreadPoolExecutor(1) as pool:
+        for version in (VERSION, VERSION, 99):  # the third time by a statement that the database has prepared
+            with newer.transaction():
+                newer.alone("tables")
+                newer.hold("meta", 10)
+                writing = pool.submit(write, f"for tables of version {version}")
+                while newer.rows(waits) == [(0,)]:
+                    assert not writing.done()
+                newer.run("UPDATE meta SET value = ? WHERE name = 'version'", (str(version).encode(),))
+            said = writing.result(10)
+            assert said == "written" if version == VERSION else "of version 99" in said
+    assert newer.rows("SELECT DISTINCT reason FROM agent") == [(f"for tables of version {VERSION}",)]
+    newer.close()
+    older.close()
 
 
 @pytest.fixture(scope="module")
