@@ -8,8 +8,6 @@ memory alone.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import os
 import re
@@ -20,17 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from agent.disk import read_json, refuse_others, write_json, write_whole
+from agent import sealed_key
+from agent.disk import write_whole
 from agent.errors import Misconfigured
+from agent.sealed_key import ENROL_AGAIN, PUBLIC
 
 TOOLS = "/usr/bin"
 """Where the distributions have tpm2-tools; they are never looked for elsewhere."""
 PATIENCE = 30
 """Seconds that one step may take: a slow TPM needs one or two for a primary key."""
-ENROL_AGAIN = "ztagent enroll --again --token-file FILE"
 
-_P256 = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
-"""Before the two coordinates of a P-256 key in SubjectPublicKeyInfo."""
 _STAYS = "fixedtpm|fixedparent|sensitivedataorigin|userwithauth"
 _PARENT = ("-g", "sha256", "-G", "ecc256:aes128cfb", "-a", f"{_STAYS}|restricted|decrypt")
 """Written out, since another default of a later version would be another parent, below which no key can be loaded."""
@@ -50,23 +47,20 @@ class Tpm:
 
     def make(self, folder: Path) -> str:
         """In ``FOLDER/KEYID.tpm``."""
-        with _Steps(self.tcti, "parent", "public", "private", "plain", "loaded") as steps:
+        with _Steps(self.tcti, "parent", "public", "private", PUBLIC, "loaded") as steps:
             steps.parent()
-            made = ("-u", steps["public"], "-r", steps["private"], "-f", "der", "-o", steps["plain"])
+            made = ("-u", steps["public"], "-r", steps["private"], "-f", "der", "-o", steps[PUBLIC])
             steps.run("create", "-C", steps["parent"], *_KEY, *made)
             steps.load()
-            plain = steps.content("plain")
-            if not plain.startswith(_P256) or len(plain) != len(_P256) + 64:
-                raise Misconfigured("the TPM made a key that is not on P-256")
-            key_id = hashlib.sha256(plain).hexdigest()
-            held = {name: base64.b64encode(steps.content(name)).decode() for name in ("public", "private", "plain")}
-            write_json(folder / f"{key_id}.tpm", held)
+            parts = {name: steps.content(name) for name in ("public", "private", PUBLIC)}
+            key_id = sealed_key.keep(folder, ".tpm", "TPM", parts)
             _remember(folder / f"{key_id}.ctx", steps)
         return key_id
 
     def sign(self, path: Path, content: bytes) -> bytes:
         """By the key as it was loaded since the system started, else loaded anew."""
-        held, digest, loaded = _held(path), hashlib.sha256(content).digest(), path.with_suffix(".ctx")
+        held, loaded = sealed_key.held(path, "public", "private"), path.with_suffix(".ctx")
+        digest = hashlib.sha256(content).digest()
         with _Steps(self.tcti, "parent", "public", "private", "loaded") as steps:
             if loaded.exists():
                 # The TPM takes it until the system starts again; whatever else is wrong comes up below.
@@ -81,7 +75,7 @@ class Tpm:
 
     def public(self, path: Path) -> bytes:
         """Asks no TPM."""
-        return _held(path)["plain"]
+        return sealed_key.held(path)[PUBLIC]
 
 
 class _Steps:
@@ -190,21 +184,6 @@ def _why(tool: str, said: str) -> str:
 
 def _first(said: str) -> str:
     return next((line.rstrip() for line in said.splitlines() if line.strip()), "nothing was said")[:300]
-
-
-def _held(path: Path) -> dict[str, bytes]:
-    """The parts of a key file, which must be for its owner alone."""
-    try:
-        refuse_others(path, 0o600)
-        found = read_json(path) or {}
-        held = {name: base64.b64decode(found[name], validate=True) for name in ("public", "private", "plain")}
-    except OSError as error:
-        raise Misconfigured(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, binascii.Error):
-        raise Misconfigured(f"{path} is damaged; enrol again: {ENROL_AGAIN}") from None
-    if hashlib.sha256(held["plain"]).hexdigest() != path.stem:
-        raise Misconfigured(f"{path} holds another key than it is named for; enrol again: {ENROL_AGAIN}")
-    return held
 
 
 def _remember(path: Path, steps: _Steps) -> None:

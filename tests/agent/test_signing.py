@@ -70,3 +70,21 @@ def test_keys_of_other_kinds_sign_nothing(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(Misconfigured):
         KeyProcess().sign(path, b"x")
+
+
+def test_only_two_numbers_in_a_sequence_are_a_signature() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    for number in range(20):  # some have a number of 32 bytes and some of 33
+        whole = key.sign(b"%d" % number, ec.ECDSA(hashes.SHA256()))
+        assert signing.is_signature(whole)
+        assert not any(signing.is_signature(whole[:end]) for end in range(len(whole)))
+    for other in (
+        b"0" * 64,
+        whole + b"\x00",
+        b"\x30\x00",
+        b"\x30\x02\x02\x00",
+        b"\x30\x03\x02\x01\x01",
+        b"\x31" + whole[1:],
+    ):
+        assert not signing.is_signature(other)
+    assert not signing.is_signature(b"\x30\x48" + b"\x02\x22" + b"\x01" * 34 + b"\x02\x22" + b"\x01" * 34)
