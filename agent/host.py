@@ -24,8 +24,8 @@ LARGEST_FILE = 16 * 1024 * 1024
 PIECE = 64 * 1024
 LARGEST_OUTPUT = 16 * 1024 * 1024
 LARGEST_ANSWER = 4096
-PATIENCE = 5
-"""Seconds that one command may take."""
+PATIENCE = 30.0
+"""Seconds that one command may take: PowerShell, dnf and system_profiler need some when nothing of them is cached."""
 _SYSTEMS = {"linux": "linux", "win32": "windows", "darwin": "macos"}
 
 
@@ -99,7 +99,7 @@ class Host(Protocol):
         """Whether two paths lead to one file."""
 
     def run(self, argv: Sequence[str]) -> Ran:
-        """Run an absolute command without a shell, LC_ALL=C, at most 5 seconds (TimeoutError)."""
+        """Run an absolute command without a shell, LC_ALL=C, at most `PATIENCE` seconds (TimeoutError)."""
 
     def run_lines(self, argv: Sequence[str]) -> Iterator[str]:
         """Run as `run` does, and give the output line by line; OSError where the command ends with a failure."""
