@@ -41,6 +41,10 @@ def of(ending: str, tcti: str = "") -> Keystore:
         from agent.tpm_keys import Tpm
 
         return Tpm(tcti)
+    if ending == ".enclave":
+        from agent import enclave_keys
+
+        return enclave_keys
     raise Misconfigured(f"this agent knows no keystore for keys in files that end in {ending}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import plistlib
+import stat
 import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
@@ -92,3 +93,33 @@ def test_the_macos_package_refuses_to_go_back(tmp_path: Path, installed: str, al
     done = subprocess.run(["sh", str(script)], capture_output=True, text=True, env=environment)
     assert done.returncode == status, done.stderr
     assert ("is older than 1.10.0" in done.stderr) is bool(status)
+
+
+TOOLS_OF_XCODE = {
+    "swiftc": 'while [ "$1" != -o ]; do shift; done; { echo "${2##*/} of:"; cat "$3"; } >"$2"',
+    "lipo": '[ "$1" = -create ] && [ "$2" = -output ] && cat "$4" "$5" >"$3"',
+    "codesign": 'echo "$*" >>signed',
+    "pkgbuild": 'cp -Rp "$2" staged; cp -Rp "$4" scripts; shift 4; echo "$*" >built',
+}
+
+
+@pytest.mark.parametrize("identity", [[], ["Developer ID Application: Someone"]])
+def test_the_macos_package_is_laid_out_with_the_program_of_the_enclave(tmp_path: Path, identity: list[str]) -> None:
+    for name, body in TOOLS_OF_XCODE.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\nset -eu\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "runtime" / "bin").mkdir(parents=True)
+    (tmp_path / "ztagent.pyz").touch()
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)}
+    argv = ["sh", str(RECIPE / "macos" / "build.sh"), "1.2.0", "ztagent.pyz", "runtime", *identity]
+    done = subprocess.run(argv, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+    installed = tmp_path / "staged" / "Library" / "ztagent"
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in installed.iterdir() if path.is_file()}
+    assert modes == {"enrol": 0o755, "ztagent": 0o755, "ztagent-enclave": 0o755, "ztagent.pyz": 0o644}
+    source = (RECIPE / "macos" / "enclave.swift").read_text()
+    assert (installed / "ztagent-enclave").read_text() == f"arm64 of:\n{source}x86_64 of:\n{source}"
+    assert "--version 1.2.0 --ownership recommended" in (tmp_path / "built").read_text()
+    assert '"1.2.0"' in (tmp_path / "scripts" / "preinstall").read_text()
+    assert (tmp_path / "signed").exists() is bool(identity)
