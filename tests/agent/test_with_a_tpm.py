@@ -6,102 +6,25 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from agent import keys
-from agent.connection import Connection
-from agent.cycle import Cycle, Outside
-from agent.enrolment import Enroller, Token
 from agent.errors import Misconfigured
 from agent.posture import look
-from agent.settings import HARDWARE, IN_FILE, Settings
-from agent.state import StateFolder
-from agent.status import as_lines, status
+from agent.settings import HARDWARE, Settings
+from agent.status import as_lines
 from agent.tpm_keys import Tpm
 from collectors.sections import facts_and_gaps
 from scanner.facts.device import HardwareIdentity
 from scanner.fleet import tokens
-from tests.agent.fleet_double import KeysHere
-from tests.agent.recorded import DEBIAN_LAPTOP, Renamed
+from tests.agent.machine import Host
+from tests.agent.recorded import DEBIAN_LAPTOP
 from tests.agent.soft_tpm import SoftTpm
 from tests.agent.test_with_the_server import ROOT, ZTAGENT, Now
 from tests.scanner.fleet.lab import Running, make_fleet
 
 NO_TPM = "device:/dev/no-such-tpm"
-
-
-class KeysThere(KeysHere):
-    """`agent.keys` in this process, with keys in a TPM."""
-
-    def __init__(self, tcti: str) -> None:
-        self._tcti = tcti
-
-    def make(self, folder: Path, place: str = IN_FILE) -> str:
-        return Tpm(self._tcti).make(folder) if place == HARDWARE else super().make(folder, place)
-
-    def request(self, path: Path) -> str:
-        return keys.request(str(path), self._tcti).decode()
-
-    def sign(self, path: Path, content: bytes) -> bytes:
-        return Tpm(self._tcti).sign(path, content) if path.suffix == ".tpm" else super().sign(path, content)
-
-
-@dataclass
-class Host:
-    """One machine: a state folder, settings, and how its TPM is reached."""
-
-    running: Running
-    folder: Path
-    tcti: str
-    settings: Settings = field(default_factory=Settings)
-    name: str = "laptop"
-
-    @property
-    def state(self) -> StateFolder:
-        return StateFolder(self.folder)
-
-    @property
-    def key_files(self) -> list[str]:
-        """Endings of the files of its keys."""
-        return sorted(path.suffix for path in (self.folder / "keys").iterdir() if path.suffix != ".crt")
-
-    def agent(self) -> Cycle:
-        """The agent as after a restart."""
-        host: Any = Renamed(self.name)
-        outside = Outside(host, KeysThere(self.tcti), Connection, self.running.clock, lambda: 0.0)
-        return Cycle(self.state, self.settings, outside)
-
-    def cycle(self) -> Cycle:
-        agent = self.agent()
-        agent.collect()
-        agent.tell()
-        return agent
-
-    def enrol(self) -> Cycle:
-        with self.running.database() as database:
-            url, now = f"https://127.0.0.1:{self.running.port}", self.running.ms
-            token = tokens.mint(database, url=url, pin=self.running.pin(), now=now, life_s=86_400)
-        enroller = Enroller(self.state, KeysThere(self.tcti), Connection)
-        enroller.prepare(Token.read(token), self.settings, proxy="", ca_file="")
-        return self.cycle()
-
-    def told(self) -> dict[str, Any]:
-        """What ``ztagent status`` says."""
-        return status(self.state, self.agent(), self.settings, self.running.clock())
-
-    def known(self) -> tuple[dict[str, Any], int]:
-        """What the agent told of itself, and the number of its last message, as the server has them."""
-        identity = self.state.identity()
-        assert identity is not None
-        with self.running.reader() as reader:
-            seen = reader.agent(identity.agent)
-            assert seen is not None and seen.clone_suspected is None
-            (own,) = (section for section in reader.sections(seen) if section.name == "agent")
-        return dict(own.content["values"]), seen.seq
 
 
 @pytest.fixture(scope="module")
