@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import psutil
 
-from agent import linux
+from agent import linux, windows_account
 
 LARGEST_FILE = 16 * 1024 * 1024
 PIECE = 64 * 1024
@@ -109,6 +109,9 @@ class Host(Protocol):
 
     def subkeys(self, key: str) -> list[str]:
         """Sorted names of the keys below one below HKEY_LOCAL_MACHINE; FileNotFoundError where there is none."""
+
+    def machine_account(self) -> str:
+        """SID of a Windows host's account in its Active Directory domain; empty where it has joined none."""
 
     def talk(self, device: str, message: bytes) -> bytes:
         """The answer of a device file to one message, at most 4096 bytes."""
@@ -283,6 +286,10 @@ class ThisHost:
 
         with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, key, 0, winreg.KEY_READ | winreg.KEY_WOW64_64KEY) as handle:
             return sorted(winreg.EnumKey(handle, place) for place in range(winreg.QueryInfoKey(handle)[0]))
+
+    def machine_account(self) -> str:
+        """See `Host`."""
+        return windows_account.machine_account()
 
     def talk(self, device: str, message: bytes) -> bytes:
         """See `Host`."""

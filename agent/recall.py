@@ -191,6 +191,11 @@ class Inquiry:
         self._note("subkeys", key)
         return self._host.subkeys(key)
 
+    def machine_account(self) -> str:
+        """See `Host`."""
+        self._note("machine_account")
+        return self._host.machine_account()
+
     def talk(self, device: str, message: bytes) -> bytes:
         """See `Host`."""
         if self.exists(device):

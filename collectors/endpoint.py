@@ -47,6 +47,9 @@ _IN_PART = (
 )
 """Of these facts agents never say the rest: nothing attests where a key is kept, and no host knows whose it is."""
 _ATTRIBUTES = ("machine_id", "smbios_uuid", "serial", "tpm_ek_sha256")
+"""Told once, at enrolment."""
+_IN_DIRECTORY = ("machine_account", "entra_device")
+"""Keys that a directory gave the host; the section management tells them as they are now."""
 PAGE = 200
 """Agents that are read between two looks at the clock, and that share one capture."""
 _AGENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -77,8 +80,9 @@ class Settings:
         given = target.options.get("same")
         if given is None:
             return cls(external, None, interval, feeds)
-        if not isinstance(given, Mapping) or set(given) != {"source", "by"} or given["by"] not in _ATTRIBUTES:
-            raise Malformed(f"options.same must be {{ source = SOURCE, by = one of {', '.join(_ATTRIBUTES)} }}")
+        known = (*_ATTRIBUTES, *_IN_DIRECTORY)
+        if not isinstance(given, Mapping) or set(given) != {"source", "by"} or given["by"] not in known:
+            raise Malformed(f"options.same must be {{ source = SOURCE, by = one of {', '.join(known)} }}")
         if not isinstance(given["source"], str) or not re.fullmatch(r"[^:\s\x00-\x1f\x7f]+", given["source"]):
             raise Malformed("options.same.source must name a source of the estate")
         return cls(external, (given["source"], given["by"]), interval, feeds)
@@ -206,7 +210,7 @@ class _Reading:
         believed, why, detail = _believed(agent)
         if self._settings.same is not None:
             source, by = self._settings.same
-            value = agent.host.get(by, "").strip() if believed or agent.confirmed_at is None else ""
+            value = _named_by(agent, by) if believed or agent.confirmed_at is None else ""
             known = f"device:{source}:{value}" if value and value.isprintable() else None
             yield Same(asset=asset, observed_at=as_of, same_as=known, by=by)
         if believed and agent.confirmed_at is not None:
@@ -262,6 +266,16 @@ _STATES: Mapping[str, Literal["pending", "enrolled", "evicted", "banned"]] = {
     "banned": "banned",
 }
 _UNTOLD = {"Device.external", "HardwareIdentity.anchor"}
+
+
+def _named_by(agent: AgentTold, by: str) -> str:
+    """The key by which another source names the host; empty where the agent does not tell it."""
+    if by in _ATTRIBUTES:
+        return agent.host.get(by, "").strip()
+    content = next((each.content for each in agent.sections if each.name == "management"), {})
+    values = content.get("values")
+    value = values.get(by) if isinstance(values, Mapping) else None
+    return value.strip() if isinstance(value, str) else ""
 
 
 def _believed(agent: AgentTold) -> tuple[bool, GapWhy, str]:

@@ -12,7 +12,7 @@ from agent import keyfile
 from agent.confinement import refuse_foreign_namespaces
 from agent.host import Host
 from agent.products import known_products, running, running_names
-from agent.section import DENIED, UNSUPPORTED, Missing, NotSupported, Probe, Seen, by_system
+from agent.section import DENIED, ERROR, UNSUPPORTED, Missing, NotSupported, Probe, Seen, by_system
 
 _SSSD, _SSSD_MORE = "/etc/sssd/sssd.conf", "/etc/sssd/conf.d"
 _SMB = "/etc/samba/smb.conf"
@@ -23,16 +23,21 @@ _DSREGCMD = (r"C:\Windows\System32\dsregcmd.exe", "/status")
 _ENROLMENTS = r"SOFTWARE\Microsoft\Enrollments"
 _ENROLLED = 1
 """EnrollmentState of an enrolment in force."""
+_DEVICE_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MDM = "MS DM Server"
 """ProviderID that a server of device management has there; enrolments of other kinds have other names."""
 _BINDING = ("/usr/sbin/dsconfigad", "-show")
 _PROFILES = ("/usr/bin/profiles", "status", "-type", "enrollment")
+_NO_KEYS: dict[str, Any] = {"machine_account": None, "entra_device": None}
+_ONLY_WINDOWS = dict.fromkeys(_NO_KEYS, Missing(UNSUPPORTED, "only Windows keeps the key that its directory gave it"))
 
 
 def look(host: Host) -> Seen:
-    """``directory``, ``domain``, ``enrolled``, ``server``, ``managers`` (product, running) and ``known_list``.
+    """``directory``, ``domain``, the keys that the directory gave the host (``machine_account``, ``entra_device``),
+    ``enrolled``, ``server``, ``managers`` (product, running) and ``known_list``.
 
-    ``directory`` is none, active_directory, entra, hybrid, ipa or ldap. ``enrolled``: the system's own management
+    ``directory`` is none, active_directory, entra, hybrid, ipa or ldap. ``machine_account`` is the SID of the host's
+    account in Active Directory, ``entra_device`` its device id in Entra ID. ``enrolled``: the system's own management
     protocol has a server, which Linux does not have. An empty ``managers`` means none of the known list.
     """
     return by_system(host, "management is not looked at on", linux=_linux, windows=_windows, macos=_macos)(host)
@@ -74,7 +79,7 @@ def _linux(host: Host) -> Seen:
     why = Missing(UNSUPPORTED, "Linux has no protocol of its own for device management; see managers")
     missing["enrolled"] = missing["server"] = why
     values = {"directory": directory, "domain": domain, "enrolled": None, "server": None}
-    return Seen(values | _managers(host, missing), missing)
+    return Seen(values | _NO_KEYS | _managers(host, missing), missing | _ONLY_WINDOWS)
 
 
 def _joined(host: Host) -> tuple[str, str | None]:
@@ -118,7 +123,10 @@ def _windows(host: Host) -> Seen:
     entra, domain = stated["AzureAdJoined"] == "YES", stated["DomainJoined"] == "YES"
     missing: dict[str, Missing] = {}
     servers = _enrolments(host)
+    device = stated.get("DeviceId", "").lower() if entra else ""
     values: dict[str, Any] = {
+        "machine_account": _account(host, missing) if domain else None,
+        "entra_device": device if _DEVICE_ID.fullmatch(device) else None,
         "directory": "hybrid" if entra and domain else "entra" if entra else "active_directory" if domain else "none",
         "domain": (stated.get("DomainName") or stated.get("TenantName") or "").lower() or None,
         "enrolled": bool(servers),
@@ -126,9 +134,27 @@ def _windows(host: Host) -> Seen:
     }
     if values["domain"] is None:
         missing["domain"] = Missing(UNSUPPORTED, "dsregcmd names neither a domain nor a tenant")
+    if not domain:
+        missing["machine_account"] = Missing(UNSUPPORTED, "the host has joined no Active Directory domain")
+    if values["entra_device"] is None:
+        missing["entra_device"] = Missing(UNSUPPORTED, "dsregcmd names no device id of Entra ID")
     if values["server"] is None:
         missing["server"] = Missing(UNSUPPORTED, "no enrolment in force names its server")
     return Seen(values | _managers(host, missing), missing)
+
+
+def _account(host: Host, missing: dict[str, Missing]) -> str | None:
+    try:
+        found = host.machine_account()
+    except PermissionError as error:
+        missing["machine_account"] = Missing(DENIED, str(error))
+    except (OSError, ValueError) as error:
+        missing["machine_account"] = Missing(ERROR, str(error))
+    else:
+        if not found:
+            missing["machine_account"] = Missing(UNSUPPORTED, "the security authority keeps no account of the machine")
+        return found or None
+    return None
 
 
 def _enrolments(host: Host) -> list[str]:
@@ -183,7 +209,7 @@ def _macos(host: Host) -> Seen:
         missing["enrolled"] = Missing(UNSUPPORTED, "profiles did not state whether the Mac is enrolled")
     if values["server"] is None:
         missing["server"] = Missing(UNSUPPORTED, "profiles names no server")
-    return Seen(values | _managers(host, missing), missing)
+    return Seen(values | _NO_KEYS | _managers(host, missing), missing | _ONLY_WINDOWS)
 
 
 PROBE = Probe(
@@ -198,6 +224,7 @@ PROBE = Probe(
         "names of processes or services",
         "paths in products.toml",
         " ".join(_DSREGCMD),
+        "LsaQueryInformationPolicy PolicyMachineAccountInformation",
         rf"HKLM\{_ENROLMENTS}: EnrollmentState, ProviderID, DiscoveryServiceFullURL",
         " ".join(_BINDING),
         " ".join(_PROFILES),

@@ -36,6 +36,7 @@ class RecordedHost:
     clock: int = 0x2000
     numbers: Mapping[str, str] = field(default_factory=dict)
     written: Mapping[str, datetime] = field(default_factory=dict)
+    account: str | Exception = ""
     devices: Mapping[str, Callable[[bytes], bytes]] = field(default_factory=dict)
 
     def changed(self, **changes: Any) -> RecordedHost:
@@ -130,6 +131,11 @@ class RecordedHost:
         if not found and not any(name == key for name, _ in self.values):
             raise FileNotFoundError(errno.ENOENT, "no such key", key)
         return sorted(found)
+
+    def machine_account(self) -> str:
+        if isinstance(self.account, Exception):
+            raise self.account
+        return self.account
 
     def talk(self, device: str, message: bytes) -> bytes:
         answer = self.devices.get(self._seen(device))
@@ -408,6 +414,7 @@ _NT = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 _WALL = r"SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy"
 WINDOWS = RecordedHost(
     system="windows",
+    account=recorded_windows.ACCOUNT,
     values={
         (r"SOFTWARE\Microsoft\Cryptography", "MachineGuid"): "D6A1A6F0-4B6E-4A53-9E2D-0B2C3D4E5F60",
         (_NT, "InstallationType"): "Client",

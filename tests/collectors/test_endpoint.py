@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -11,6 +12,7 @@ import pytest
 
 from agent import wire
 from agent.probes import observe_all
+from agent.section import Section
 from checks.device.compliance import state_is_reported_without_silence
 from collectors.endpoint import COLLECTOR, POSTURE
 from scanner.facts import Device, EndpointAgent, HostFirewall, LocalAdministrators, Same
@@ -168,6 +170,29 @@ def test_hardware_may_say_under_which_key_others_know_the_device(store: Written)
         lacking: None,
         cloned: None,
     }
+
+
+def managed(**keys: object) -> list[Section]:
+    """A laptop whose directory is as given."""
+    found = []
+    for section in laptop():
+        if section.name == "management":
+            section = replace(section, values={**section.values, **keys})
+        found.append(section)
+    return found
+
+
+@pytest.mark.parametrize("by", ["machine_account", "entra_device"])
+def test_a_host_may_say_under_which_key_its_directory_has_it(store: Written, by: str) -> None:
+    known = store.add(managed(**{by: "S-1-5-21-1-2-3-2104"}))
+    others = [store.add(managed(**{by: value})) for value in (None, 7, " ", "S-1\x00")]
+    others += [store.add(laptop("management")), store.add(managed(**{by: "S-1-5-21-1-2-3-9"}), clone=NOW_MS)]
+    # What a host said when it enrolled may be of another domain by now.
+    others.append(store.add(managed(**{by: None}), **{by: "S-1-5-21-1-2-3-2105"}))
+    target = fleet_target(store.close(), same={"source": "bank.example", "by": by})
+
+    found = {asset: same.same_as for asset, same in of(read(COLLECTOR, target), Same).items()}
+    assert found == {known: "device:bank.example:S-1-5-21-1-2-3-2104", **dict.fromkeys(others)}
 
 
 @pytest.mark.parametrize(("known", "outcome"), [("B2", Outcome.FAIL), ("", Outcome.UNKNOWN)])

@@ -7,7 +7,7 @@ from agent.probes import management, observe
 from agent.section import Section
 from tests.agent.recorded import CONTAINER, DEBIAN_LAPTOP, MACOS, NOT_ROOT, WINDOWS, RecordedHost
 from tests.agent.recorded_macos import DSCONFIGAD, PROFILES
-from tests.agent.recorded_windows import DSREGCMD, ENROLMENT, device_state
+from tests.agent.recorded_windows import ACCOUNT, DSREGCMD, ENROLMENT, ENTRA_DEVICE, device_state
 
 SSSD = "/etc/sssd/sssd.conf"
 BARE = DEBIAN_LAPTOP.changed(files={SSSD: None, "/etc/krb5.keytab": None, "/opt/puppetlabs/puppet/bin/puppet": None})
@@ -87,6 +87,26 @@ def test_managers_are_those_of_the_known_list() -> None:
 def test_windows_states_its_join(entra: str, domain: str, name: str, expected: tuple[str, str]) -> None:
     """By "Troubleshoot devices by using the dsregcmd command", section "Device state"."""
     assert joined(WINDOWS.changed(commands={DSREGCMD: device_state(entra, domain, name)})) == expected
+
+
+def test_windows_tells_the_keys_that_its_directories_gave_it() -> None:
+    """By "Troubleshoot devices by using the dsregcmd command", section "Device details"; [MS-LSAD] 2.2.4.21."""
+    values = seen(WINDOWS).values
+    assert (values["machine_account"], values["entra_device"]) == (ACCOUNT, ENTRA_DEVICE)
+    left = seen(WINDOWS.changed(commands={DSREGCMD: device_state("NO", "NO")}))
+    assert left.values["machine_account"] is left.values["entra_device"] is None, "an account of the past is none"
+    assert {left.missing[name].status for name in ("machine_account", "entra_device")} == {"unsupported"}
+    assert {seen(host).missing["machine_account"].status for host in (DEBIAN_LAPTOP, MACOS)} == {"unsupported"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [("", "unsupported"), (PermissionError("no"), "denied"), (OSError("no"), "error"), (ValueError("no"), "error")],
+)
+def test_an_account_that_is_not_told_is_not_none(answer: str | Exception, status: str) -> None:
+    section = seen(WINDOWS.changed(account=answer))
+    assert (section.values["machine_account"], section.missing["machine_account"].status) == (None, status)
+    assert section.values["directory"] == "hybrid"
 
 
 def test_a_tenant_with_a_server_is_no_enrolment_of_the_device() -> None:
