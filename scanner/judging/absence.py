@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 
-from scanner.judging.evidence import Evidence, quoted
+from scanner.judging.evidence import Evidence, ReadTarget, quoted
 from scanner.judging.population import Population
 from scanner.model import Fact
 
@@ -23,17 +24,17 @@ def absent_sql(population: Population, fact: type[Fact], sources: Sequence[str],
         return ""
     if not all(evidence.excludes(source, fact.__name__, population.fact.kind, max_age) for source in sources):
         return ""
-    others = {_other(population, source, max_age) for source in sources}
-    if len(others) != 1 or None in others:
+    listing = set.intersection(*(_listing(population, source, max_age) for source in sources))
+    if not listing:
         return ""
-    (other,) = others
     untold: set[str] = set()
     for source in sources:
         lacking = _lacking(evidence, source, fact)
         if lacking is None:
             return ""
         untold |= lacking
-    conditions = [f"split_part(roster.asset, ':', 2) = {quoted(str(other))}"]
+    listed = [place for source in sorted(listing) for place in evidence.files(source, population.name)]
+    conditions = [f"roster.asset IN (SELECT asset FROM {_read(listed)})"]
     conditions += [
         f"roster.asset NOT IN (SELECT asset FROM ({rows}))"
         for source in sources
@@ -45,30 +46,27 @@ def absent_sql(population: Population, fact: type[Fact], sources: Sequence[str],
     return " AND ".join(conditions)
 
 
-def _other(population: Population, source: str, max_age: timedelta) -> str | None:
-    """The one other source in whose listing every asset of a source is found by its own key; None where none is."""
+def _listing(population: Population, source: str, max_age: timedelta) -> set[str]:
+    """The other sources in whose listing every asset of a source is found, under the key that it is told to have."""
     evidence, name = population.evidence, population.name
-    rows = evidence.files(source, name)
-    if not rows or not evidence.closed(source, name, max_age) or not evidence.same.canonical:
-        return None
-    paths = ", ".join(quoted(str(path)) for _, path in rows)
-    found = evidence.connection.execute(
-        "SELECT DISTINCT split_part(same.canonical, ':', 2) "
-        f"FROM read_parquet([{paths}], union_by_name = true) AS said LEFT JOIN same ON same.alias = said.asset"
-    ).fetchall()
-    if len(found) != 1 or found[0][0] in {None, source}:
-        return None
-    other = str(found[0][0])
-    listed = evidence.files(other, name)
-    if not listed:
-        return None
-    places = ", ".join(quoted(str(path)) for _, path in listed)
-    beyond = evidence.connection.execute(
-        f"SELECT count(*) FROM read_parquet([{paths}], union_by_name = true) AS said "
-        "JOIN same ON same.alias = said.asset WHERE same.canonical NOT IN "
-        f"(SELECT asset FROM read_parquet([{places}], union_by_name = true))"
-    ).fetchone()
-    return other if beyond == (0,) else None
+    own = evidence.files(source, name)
+    if not own or not evidence.closed(source, name, max_age) or not evidence.same.canonical:
+        return set()
+    known = f"SELECT same.canonical FROM {_read(own)} AS said LEFT JOIN same ON same.alias = said.asset"
+    found = set()
+    for other in evidence.promising(name):
+        listed = evidence.files(other, name)
+        if other == source or not listed:
+            continue
+        there = f"coalesce(canonical IN (SELECT asset FROM {_read(listed)}), false)"
+        # Null, thus no, over no asset at all: whom nobody is told to be is nobody's proof.
+        if evidence.connection.execute(f"SELECT bool_and({there}) FROM ({known})").fetchone() == (True,):
+            found.add(other)
+    return found
+
+
+def _read(files: Sequence[tuple[ReadTarget, Path]]) -> str:
+    return f"read_parquet([{', '.join(quoted(str(path)) for _, path in files)}], union_by_name = true)"
 
 
 def _lacking(evidence: Evidence, source: str, fact: type[Fact]) -> set[str] | None:

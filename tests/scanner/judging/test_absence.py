@@ -98,6 +98,23 @@ def test_where_its_absence_is_not_proved_it_is_not_known(tmp_path: Path, why: st
     assert of_c(tmp_path, OPEN[why]) is Outcome.UNKNOWN
 
 
+def test_the_listing_need_not_bear_the_name_that_stands_in_its_keys(tmp_path: Path) -> None:
+    """A directory's keys bear the name of its domain, whatever its target is called."""
+    fleet = Said([*agent("1", "bank.example:S-1"), *agent("2", "bank.example:S-2")])
+    directory = Said([device(key, "bank.example") for key in ("S-1", "S-2", "S-3")])
+    found = outcomes(tmp_path, fleet=fleet, ad=directory)
+    assert (found["bank.example:S-1"], found["bank.example:S-3"]) == (Outcome.PASS, Outcome.FAIL)
+    elsewhere = outcomes(tmp_path / "more", fleet=fleet, ad=directory, mdm=Said(MDM))
+    assert (elsewhere["bank.example:S-3"], elsewhere["mdm:C"]) == (Outcome.FAIL, Outcome.UNKNOWN)
+
+
+def test_losing_a_listing_makes_no_other_device_one_without_an_agent(tmp_path: Path) -> None:
+    both = [device(key) for key in "ABCD"]
+    found = outcomes(tmp_path / "both", fleet=Said(FLEET), mdm=Said(MDM), console=Said(both))
+    assert (found["mdm:C"], found["mdm:D"]) == (Outcome.FAIL, Outcome.FAIL)
+    assert outcomes(tmp_path / "one", fleet=Said(FLEET), mdm=Said(MDM))["mdm:C"] is Outcome.FAIL
+
+
 @pytest.mark.parametrize("asset", ["device:mdm:C", None])
 def test_what_the_fleet_could_not_see_is_not_absent(tmp_path: Path, asset: str | None) -> None:
     gap = Gap(fact="EndpointAgent", why=GapWhy.DENIED, detail="could not look", asset=asset)
