@@ -28,7 +28,7 @@ from scanner.grading.lift_together import together
 from scanner.guideline.baseline import load_baseline
 from scanner.guideline.nouns import Baseline, Requirement
 from scanner.model import ItemState, Level, Pillar, RequirementState, Scene
-from scanner.result import GateResult, Grade, ItemResult, RequirementResult
+from scanner.result.grade import GateResult, Grade, ItemResult, RequirementResult
 
 SEED = 20_261_123
 STATES = (RequirementState.MET,) * 6 + (RequirementState.NOT_MET, RequirementState.UNDETERMINED)

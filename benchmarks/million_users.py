@@ -11,8 +11,7 @@ import duckdb
 from scanner.institution.estate import Estate, Selector, System
 from scanner.institution.nouns import Caps
 from scanner.judging.evidence import ReadTarget, connect, quoted
-from scanner.model import Census, Level, Scene, ServiceModel
-from scanner.result import Text
+from scanner.model import Census, Level, Scene, ServiceModel, Text
 
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
 WEEK = timedelta(days=7)

@@ -11,7 +11,7 @@ from reports.form_names import PREFIX, FormValue, Vocabulary
 from reports.form_workbook import close_form, open_form
 from reports.outline import moment
 from reports.visible import visible
-from scanner.result import Dossier
+from scanner.result.dossier import Dossier
 
 if TYPE_CHECKING:
     from openpyxl.cell.cell import Cell

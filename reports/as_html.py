@@ -23,8 +23,10 @@ from reports.glyphs import AIM_GLYPHS, GLYPHS, aim_of
 from reports.outline import Outline, ScopeOutline, moment, outline
 from reports.visible import Shown, code_lines, prose, visible
 from reports.words import Words, load_words
-from scanner.model import AlarmWord, GapWhy, ItemState, Level, Pillar, RegisterWhy, RequirementState, Scene
-from scanner.result import AlarmRow, Assessment, Dossier, ItemText, Text
+from scanner.model import AlarmWord, GapWhy, ItemState, Level, Pillar, RegisterWhy, RequirementState, Scene, Text
+from scanner.result.assessment import Assessment
+from scanner.result.dossier import Dossier, ItemText
+from scanner.result.register import AlarmRow
 
 EXAMPLE_LIMIT = 500
 """Examples shown per requirement; how many more there are is said."""

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from reports.words import LANGUAGES
-from scanner.result import Dossier
+from scanner.result.dossier import Dossier
 
 BESIDE = "dossier"
 """Key under which the dossier's own fields stand; no field of Assessment has this name."""

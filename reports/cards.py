@@ -12,7 +12,8 @@ import msgspec
 
 from reports.ladder import natural
 from scanner.model import ItemState, Level, Pillar, RequirementKind, Scene
-from scanner.result import Dossier, Example, ItemText, RequirementResult, RequirementText
+from scanner.result.dossier import Dossier, Example, ItemText, RequirementText
+from scanner.result.grade import RequirementResult
 
 WORST_FIRST = (
     ItemState.NOT_MET,

@@ -11,7 +11,8 @@ from reports.ladder import natural
 from reports.outline import Outline
 from reports.words import Words
 from scanner.model import Level
-from scanner.result import Grade, ScopeRow
+from scanner.result.assessment import ScopeRow
+from scanner.result.grade import Grade
 
 
 @dataclass(frozen=True)

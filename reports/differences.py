@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from reports.cards import Scope
 from reports.ladder import natural
 from scanner.model import RegisterWhy, RequirementState
-from scanner.result import Assessment, ChangeCause, ChangeRow, ChangeWhat, RegisterRow, RequirementChange, Turn
+from scanner.result.assessment import Assessment
+from scanner.result.change import ChangeCause, ChangeRow, ChangeWhat, RequirementChange, Turn
+from scanner.result.register import RegisterRow
 
 COUNTS = "counts"
 """Standing of an entry that counts."""

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.ladder import lowest, natural
-from scanner.result import Assessment, PlanRow, RegisterRow, Span
+from scanner.result.assessment import Assessment
+from scanner.result.grade import Span
+from scanner.result.register import PlanRow, RegisterRow
 
 KINDS = ("attestation", "drill", "review", "exception", "scope_statement", "adoption", "revocation")
 """Kinds of entries in the order in which they are told; any other follows them."""

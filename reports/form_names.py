@@ -16,7 +16,8 @@ from reports.outline import Outline, outline
 from reports.visible import prose, visible
 from reports.words import Words, load_words
 from scanner.model import GapWhy, ItemState, Level, Origin, RegisterWhy
-from scanner.result import Dossier, Grade, Span
+from scanner.result.dossier import Dossier
+from scanner.result.grade import Grade, Span
 
 PREFIX = "ztgrade."
 """How every name begins. Excel does not tell capital from small letters in names, and neither do we."""

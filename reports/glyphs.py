@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scanner.model import ItemState
-from scanner.result import Grade
+from scanner.result.grade import Grade
 
 GLYPHS = {
     ItemState.MET: "✓",

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from scanner.model import ItemState, Level, Pillar, RequirementState, Scene
-from scanner.result import Assessment, Grade, RequirementResult, Span
+from scanner.result.assessment import Assessment
+from scanner.result.grade import Grade, RequirementResult, Span
 
 _DISPROVED = (ItemState.NOT_MET.value, ItemState.PARTIAL.value)
 

@@ -11,14 +11,10 @@ from reports.cards import STEPS, WORST_FIRST, Card, Scope, anchor, checks_of, ga
 from reports.differences import CauseOutline, Change, by_cause, grouped, standings
 from reports.ladder import Differences, Lifts, compare, headline_holds, lifts, lowest
 from scanner.model import GapWhy, ItemState, Level, Origin, Pillar, RequirementState
-from scanner.result import (
-    Assessment,
-    CollectionRef,
-    Dossier,
-    GapRow,
-    Grade,
-    Span,
-)
+from scanner.result.assessment import Assessment
+from scanner.result.collection import CollectionRef, GapRow
+from scanner.result.dossier import Dossier
+from scanner.result.grade import Grade, Span
 
 
 @dataclass(frozen=True)

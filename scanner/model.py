@@ -221,6 +221,17 @@ Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 """A moment with its time zone; naive times are refused when decoded."""
 
 
+class Text(msgspec.Struct, frozen=True, kw_only=True, rename={"zh_tw": "zh-TW"}):
+    """The same words in both languages."""
+
+    zh_tw: str
+    en: str
+
+    def in_language(self, language: str) -> str:
+        """The words in ``zh-TW`` or ``en``."""
+        return self.zh_tw if language == "zh-TW" else self.en
+
+
 class Fact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one source saw of one asset at one moment.
 

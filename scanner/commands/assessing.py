@@ -39,7 +39,7 @@ from scanner.commands.session import (
 )
 from scanner.grading.assess import Graded, grade
 from scanner.institution.estate import Estate
-from scanner.result import Assessment
+from scanner.result.assessment import Assessment
 from scanner.sealed.archive import chain_sealed_in, inputs_from, previous_of, seal
 from scanner.sealed.archive import regrade as run_again
 from scanner.sealed.seal import KINDS

@@ -15,7 +15,7 @@ from scanner.institution.estate import Estate
 from scanner.institution.register_nouns import EntryKind
 from scanner.judging.tally import beside
 from scanner.model import AlarmWord
-from scanner.result import AlarmRow
+from scanner.result.register import AlarmRow
 from scanner.sealed.archive import inputs_from, previous_of
 
 

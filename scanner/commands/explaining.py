@@ -24,7 +24,9 @@ from scanner.judging.evidence import quoted
 from scanner.judging.explain import Shown
 from scanner.judging.judge import Use, use_sql
 from scanner.model import GapWhy, Outcome, iso
-from scanner.result import Assessment, Dossier, FindingRow, FindingScope
+from scanner.result.assessment import Assessment
+from scanner.result.dossier import Dossier
+from scanner.result.finding import FindingRow, FindingScope
 from scanner.sealed.archive import read_head, read_result, reopen
 from scanner.sealed.disk import write_whole
 from scanner.sealed.seal import verify

@@ -10,7 +10,7 @@ import click
 from scanner.collecting.redaction import printable
 from scanner.commands.session import say, say_json
 from scanner.errors import ConfigurationError, Problem, UsageError
-from scanner.result import Dossier
+from scanner.result.dossier import Dossier
 from scanner.sealed.disk import write_whole
 
 

@@ -17,7 +17,8 @@ from scanner.guideline.nouns import Baseline
 from scanner.institution.costs import unknown_costs
 from scanner.institution.toml_source import raise_problems
 from scanner.model import Level, RequirementState, Scene
-from scanner.result import SCHEMA_VERSION, Assessment, Grade
+from scanner.result.assessment import SCHEMA_VERSION, Assessment
+from scanner.result.grade import Grade
 from scanner.sealed.archive import reopen
 
 NEXT = "next"

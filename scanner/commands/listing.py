@@ -23,8 +23,7 @@ from scanner.commands.session import (
 )
 from scanner.guideline.crosswalk import load_crosswalks
 from scanner.guideline.nouns import Requirement
-from scanner.model import ENUMS
-from scanner.result import Text
+from scanner.model import ENUMS, Text
 
 
 @click.group(name="list")

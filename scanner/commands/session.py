@@ -28,7 +28,8 @@ from scanner.institution.estate import Estate, load_estate
 from scanner.institution.registers import Registers, load_registers
 from scanner.institution.toml_source import raise_problems
 from scanner.model import FailOn, utc
-from scanner.result import Assessment, GapRow
+from scanner.result.assessment import Assessment
+from scanner.result.collection import GapRow
 from scanner.sealed.archive import RESULT, Registry, find_assessment
 from scanner.sealed.disk import disk_full, is_full, translated
 from scanner.sealed.seal import STORE_FILE, verify

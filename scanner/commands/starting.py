@@ -26,7 +26,7 @@ from scanner.demo.bank import write as write_bank
 from scanner.demo.description import read_description
 from scanner.errors import UsageError
 from scanner.institution.estate_template import write_initial
-from scanner.result import Assessment
+from scanner.result.assessment import Assessment
 
 LANGUAGES = ("zh-TW", "en")
 MARK = ".ztgrade-demo"

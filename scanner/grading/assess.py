@@ -43,19 +43,10 @@ from scanner.model import (
     promised_fields,
 )
 from scanner.registry import check_sources
-from scanner.result import (
-    SCHEMA_VERSION,
-    Assessment,
-    BaselineRef,
-    Changes,
-    CollectionRef,
-    GapRow,
-    Grade,
-    Headline,
-    ScopeRow,
-    Span,
-    Unassigned,
-)
+from scanner.result.assessment import SCHEMA_VERSION, Assessment, BaselineRef, Headline, ScopeRow, Unassigned
+from scanner.result.change import Changes
+from scanner.result.collection import CollectionRef, GapRow
+from scanner.result.grade import Grade, Span
 from scanner.sampling.claim import needs_of
 from scanner.sealed.canonical import canonical_parts
 from scanner.sealed.collection import Collection, censuses, gaps

@@ -10,7 +10,7 @@ import msgspec
 from scanner.errors import UsageError
 from scanner.grading.grade import any_of, blocking, gate_state, item_state, ladder
 from scanner.model import ItemState, Level, RequirementState, Scene
-from scanner.result import GateResult, Grade, ItemResult, RequirementResult
+from scanner.result.grade import GateResult, Grade, ItemResult, RequirementResult
 
 
 @dataclass(frozen=True)

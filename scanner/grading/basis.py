@@ -18,7 +18,7 @@ from scanner.judging.evidence import Evidence, identifier, quoted
 from scanner.judging.judge import Use
 from scanner.judging.scope import PLACED_BY, REFERENCED
 from scanner.model import Target
-from scanner.result import Basis, RuleBasis, SystemBasis, TargetBasis
+from scanner.result.basis import Basis, RuleBasis, SystemBasis, TargetBasis
 from scanner.sealed.canonical import canonical_json, sha256_hex
 
 LONGEST_SHOWN = 80

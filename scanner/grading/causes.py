@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 from scanner.grading.changes import rule_differences, standing
 from scanner.judging.scope import REFERENCED
 from scanner.model import GapWhy, RequirementKind, Scene
-from scanner.result import Assessment, Basis, ChangeCause, RegisterRow, RequirementResult, RuleBasis
+from scanner.result.assessment import Assessment
+from scanner.result.basis import Basis, RuleBasis
+from scanner.result.change import ChangeCause
+from scanner.result.grade import RequirementResult
+from scanner.result.register import RegisterRow
 
 NO_BLINDNESS = frozenset({GapWhy.STALE.value, GapWhy.CONFLICT.value})
 """Reasons for not knowing that come of age, or of what was said."""

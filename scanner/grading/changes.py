@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from scanner.model import GapWhy, RegisterWhy
-from scanner.result import (
-    Assessment,
-    Basis,
-    ChangeCause,
-    ChangeKind,
-    ChangeRow,
-    ChangeWhat,
-    RegisterRow,
-    RuleBasis,
-    SystemBasis,
-)
+from scanner.result.assessment import Assessment
+from scanner.result.basis import Basis, RuleBasis, SystemBasis
+from scanner.result.change import ChangeCause, ChangeKind, ChangeRow, ChangeWhat
+from scanner.result.register import RegisterRow
 
 STANDING = {
     RegisterWhy.SELF_DECLARED.value: ChangeWhat.UNSIGNED,

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from scanner.judging.evidence import Evidence, ReadTarget
 from scanner.model import GapWhy
-from scanner.result import GapRow
+from scanner.result.collection import GapRow
 
 
 def gap(

@@ -12,21 +12,11 @@ from scanner.guideline.crosswalk import Crosswalk, load_crosswalks
 from scanner.guideline.nouns import Baseline, Requirement
 from scanner.judging.explain import Shown, first_shown, shown
 from scanner.judging.judge import Use
-from scanner.model import Outcome
-from scanner.result import (
-    Assessment,
-    CrosswalkRow,
-    CrosswalkText,
-    DecisionRow,
-    Dossier,
-    Example,
-    ItemText,
-    ProposalRow,
-    RequirementText,
-    SelectionRow,
-    SelectionText,
-    Text,
-)
+from scanner.model import Outcome, Text
+from scanner.result.assessment import Assessment
+from scanner.result.crosswalk import CrosswalkRow, CrosswalkText
+from scanner.result.dossier import Dossier, Example, ItemText, RequirementText
+from scanner.result.selection import DecisionRow, ProposalRow, SelectionRow, SelectionText
 from scanner.selection.choice_reader import Candidates
 from scanner.selection.funnel import select
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from scanner.model import ItemState, Level, RequirementKind, RequirementState
-from scanner.result import Blocking, GateResult, ItemResult, RequirementResult, Span
+from scanner.result.grade import Blocking, GateResult, ItemResult, RequirementResult, Span
 
 RULE_VERSION = "3"
 """Version of the aggregation rule; the rule is ours, not the regulator's."""

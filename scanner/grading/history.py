@@ -11,16 +11,10 @@ import msgspec
 
 from scanner.grading.causes import Compared
 from scanner.model import ItemState, RequirementState, Scene
-from scanner.result import (
-    Assessment,
-    ChangeCause,
-    Grade,
-    RegisterRow,
-    Regression,
-    RequirementChange,
-    RequirementResult,
-    Turn,
-)
+from scanner.result.assessment import Assessment
+from scanner.result.change import ChangeCause, Regression, RequirementChange, Turn
+from scanner.result.grade import Grade, RequirementResult
+from scanner.result.register import RegisterRow
 
 Told = TypeVar("Told", bound=RequirementChange)
 

@@ -9,7 +9,7 @@ from scanner.grading.grade import DOCUMENTS, item_state
 from scanner.guideline.nouns import Baseline, Requirement
 from scanner.institution.costs import StatedCost
 from scanner.model import Effort, Impact, ItemState, Level, Pillar, RequirementKind, RequirementState, Scene
-from scanner.result import Grade, RequirementResult
+from scanner.result.grade import Grade, RequirementResult
 
 LADDER = tuple(level for level in Level if level is not Level.NONE)
 

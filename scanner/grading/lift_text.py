@@ -8,8 +8,9 @@ from scanner.grading.lift import Cell, Cost, Need, Prices, cells
 from scanner.grading.lift_together import Bundle, Together, together
 from scanner.guideline.nouns import Baseline
 from scanner.institution.costs import StatedCost
-from scanner.model import Scene
-from scanner.result import Grade, LiftBundle, LiftCost, LiftNeed, LiftPillar, LiftScope, LiftSingle, LiftText, Text
+from scanner.model import Scene, Text
+from scanner.result.grade import Grade
+from scanner.result.lift import LiftBundle, LiftCost, LiftNeed, LiftPillar, LiftScope, LiftSingle, LiftText
 
 SINGLES, SCOPES, NEEDS = 10, 40, 8
 """Rows of a report: requirements over all, scopes, and requirements of one scope."""

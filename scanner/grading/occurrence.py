@@ -9,7 +9,7 @@ from scanner.guideline.nouns import Requirement
 from scanner.institution.register_entry import Entry
 from scanner.institution.registers import DocumentVerdict, JudgedRegisters
 from scanner.model import RegisterWhy, RequirementKind, RequirementState, Scene
-from scanner.result import ReviewCount
+from scanner.result.grade import ReviewCount
 
 SHORTEST = timedelta(microseconds=1)
 """How long a period lasts at least that begins and ends at one moment."""

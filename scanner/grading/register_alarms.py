@@ -14,7 +14,8 @@ from scanner.institution.registers import JudgedRegisters
 from scanner.judging.scope import Scope
 from scanner.judging.tally import Beside
 from scanner.model import AlarmWord, RegisterWhy
-from scanner.result import AlarmRow, Assessment, PlanRow, RegisterRow
+from scanner.result.assessment import Assessment
+from scanner.result.register import AlarmRow, PlanRow, RegisterRow
 
 STEPS = (7, 14, 30)
 """Days before its end at which an exception is told of."""

@@ -21,7 +21,7 @@ from scanner.judging.judge import Use
 from scanner.judging.scope import Scope
 from scanner.judging.tally import Counts
 from scanner.model import GapWhy, ItemState, Level, Origin, Pillar, RequirementKind, RequirementState
-from scanner.result import GateResult, Grade, ItemResult, RequirementResult
+from scanner.result.grade import GateResult, Grade, ItemResult, RequirementResult
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from scanner.errors import Problem, nearest
 from scanner.institution.toml_source import Table, TomlSource, raise_problems
-from scanner.result import Text
+from scanner.model import Text
 
 FOLDER = "crosswalks"
 PROVENANCE = ("official", "proposed")

@@ -15,8 +15,7 @@ from scanner.errors import ConfigurationError, Problem, nearest
 from scanner.guideline.nouns import Baseline, Item, LevelText, Requirement, SceneText
 from scanner.guideline.requirement_reader import RequirementReader, text_or_none
 from scanner.institution.toml_source import Table, TomlSource
-from scanner.model import Level, Pillar, RequirementKind, Scene, ServiceModel
-from scanner.result import Text
+from scanner.model import Level, Pillar, RequirementKind, Scene, ServiceModel, Text
 from scanner.sealed.canonical import files_digest
 
 MAIN = "baseline.toml"

@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from scanner.errors import UnknownName
-from scanner.model import Effort, Impact, Level, Pillar, RequirementKind, Scene, ServiceModel, utc
-from scanner.result import Text
+from scanner.model import Effort, Impact, Level, Pillar, RequirementKind, Scene, ServiceModel, Text, utc
 
 NOT_SEEN = Text(zh_tw="（未取得）", en="(not seen)")
 """What a sentence says for null."""

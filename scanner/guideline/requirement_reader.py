@@ -16,8 +16,7 @@ from scanner.errors import nearest
 from scanner.guideline.nouns import NAME_IN_SENTENCE, Requirement
 from scanner.institution.toml_lines import KeyPath
 from scanner.institution.toml_source import Table
-from scanner.model import Effort, Impact, RequirementKind
-from scanner.result import Text
+from scanner.model import Effort, Impact, RequirementKind, Text
 from scanner.sampling.sample import LEAST_CONFIDENCE, MOST_CONFIDENCE
 
 PROOF_AT = datetime(2024, 7, 15, tzinfo=UTC)

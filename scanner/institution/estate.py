@@ -21,8 +21,7 @@ from scanner.institution.nouns import Approver, Caps, Credential, Estate, Select
 from scanner.institution.secret import reference_fault
 from scanner.institution.ssh_signature import SshFault, key_identity, read_key
 from scanner.institution.toml_source import Table, TomlSource, is_name, raise_problems, read_file
-from scanner.model import Level, Scene, ServiceModel, Target
-from scanner.result import Text
+from scanner.model import Level, Scene, ServiceModel, Target, Text
 from scanner.sealed.canonical import files_digest
 from scanner.selection.choice_reader import read_candidates
 

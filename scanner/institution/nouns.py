@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scanner.institution.costs import StatedCost
-from scanner.model import Level, Scene, ServiceModel, Target
-from scanner.result import Text
+from scanner.model import Level, Scene, ServiceModel, Target, Text
 from scanner.selection.choice_reader import Candidates
 
 

@@ -14,8 +14,7 @@ from scanner.institution.register_nouns import Answer, EntryKind, PlanStatus
 from scanner.institution.register_writer import document_of, entry_text
 from scanner.institution.toml_source import TomlSource
 from scanner.institution.workbook import Row, Sheet, blanks, read_sheet, sheet_names
-from scanner.model import Level, Pillar, Scene
-from scanner.result import Text
+from scanner.model import Level, Pillar, Scene, Text
 
 ASKED = ("requirement", "system", "says_zh", "says_en", "asks_zh", "asks_en")
 """Columns that are filled in beforehand."""

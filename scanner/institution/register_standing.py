@@ -10,7 +10,7 @@ from functools import cached_property
 from scanner.institution.register_chain import Link
 from scanner.institution.register_entry import Entry, EntryKind
 from scanner.model import RegisterWhy, RequirementState, Scene, iso
-from scanner.result import RegisterRow
+from scanner.result.register import RegisterRow
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from typing import Any, TypeVar
 
 from scanner.errors import ConfigurationError, Problem, nearest
 from scanner.institution.toml_lines import KeyPath, key_lines
-from scanner.model import utc
-from scanner.result import Text
+from scanner.model import Text, utc
 
 MAX_BYTES = 16 * 1024 * 1024
 """Largest configuration file that is read."""

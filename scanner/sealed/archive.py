@@ -23,7 +23,7 @@ from scanner.judging.evidence import identifier, quoted
 from scanner.judging.judge import Judged, write_findings
 from scanner.judging.scope import Membership
 from scanner.model import Collector, Fact, iso, utc
-from scanner.result import SCHEMA_VERSION, Assessment
+from scanner.result.assessment import SCHEMA_VERSION, Assessment
 from scanner.sealed.assessment_reader import ResultHead, read_assessment
 from scanner.sealed.canonical import canonical_json, canonical_parts
 from scanner.sealed.collection import Collection, open_collection

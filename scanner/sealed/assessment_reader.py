@@ -6,7 +6,9 @@ from typing import Any
 
 import msgspec
 
-from scanner.result import Assessment, BaselineRef, CollectionRef, GateResult, Grade, ItemResult
+from scanner.result.assessment import Assessment, BaselineRef
+from scanner.result.collection import CollectionRef
+from scanner.result.grade import GateResult, Grade, ItemResult
 
 
 class ResultHead(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ import msgspec
 
 from scanner.errors import SealError
 from scanner.model import Census, Gap, Instant, Origin, SourceIdentity, iso
-from scanner.result import CollectionRef, GapRow
+from scanner.result.collection import CollectionRef, GapRow
 from scanner.sealed.seal import Verification, verify, verify_folder
 from scanner.sealed.statement import Digests
 

@@ -14,9 +14,8 @@ import pytest
 from scanner.grading.grade import RULE_VERSION
 from scanner.guideline.baseline import Baseline, load_baseline, parse_baseline, shipped_baselines
 from scanner.guideline.nouns import NAME_IN_SENTENCE
-from scanner.model import Effort, Impact, Level, Pillar, RequirementKind, Scene, ServiceModel
+from scanner.model import Effort, Impact, Level, Pillar, RequirementKind, Scene, ServiceModel, Text
 from scanner.registry import checks
-from scanner.result import Text
 from tests.baselines.wanted import DOCUMENTS, GATES, WANTED
 
 LEVELS = {

@@ -18,7 +18,8 @@ from scanner.judging.population import Population
 from scanner.judging.scope import REFERENCED, Membership, Scope, listed_keys
 from scanner.judging.tally import Counts, count
 from scanner.model import RequirementState
-from scanner.result import GapRow, Grade, RequirementResult
+from scanner.result.collection import GapRow
+from scanner.result.grade import Grade, RequirementResult
 from tests.scanner.beside import evidence_beside
 
 Marks = Mapping[str, Mapping[str, str]]

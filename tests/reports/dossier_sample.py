@@ -19,46 +19,26 @@ from scanner.model import (
     RequirementKind,
     RequirementState,
     Scene,
+    Text,
 )
-from scanner.result import (
-    AlarmRow,
-    Assessment,
-    BaselineRef,
-    Basis,
-    Blocking,
+from scanner.result.assessment import Assessment, BaselineRef, Headline, ScopeRow, Unassigned
+from scanner.result.basis import Basis
+from scanner.result.change import (
     ChangeCause,
     ChangeKind,
     ChangeRow,
     Changes,
     ChangeWhat,
-    CollectionRef,
-    CrosswalkRow,
-    CrosswalkText,
-    DecisionRow,
-    Dossier,
-    Example,
-    GapRow,
-    GateResult,
-    Grade,
-    Headline,
-    ItemResult,
-    ItemText,
-    PlanRow,
-    ProposalRow,
-    RegisterRow,
     Regression,
     RequirementChange,
-    RequirementResult,
-    RequirementText,
-    ReviewCount,
-    ScopeRow,
-    SelectionRow,
-    SelectionText,
-    Span,
-    Text,
     Turn,
-    Unassigned,
 )
+from scanner.result.collection import CollectionRef, GapRow
+from scanner.result.crosswalk import CrosswalkRow, CrosswalkText
+from scanner.result.dossier import Dossier, Example, ItemText, RequirementText
+from scanner.result.grade import Blocking, GateResult, Grade, ItemResult, RequirementResult, ReviewCount, Span
+from scanner.result.register import AlarmRow, PlanRow, RegisterRow
+from scanner.result.selection import DecisionRow, ProposalRow, SelectionRow, SelectionText
 from tests.reports.lift_sample import lift_sample
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>\u202egnp.exe\x1b[31m\x00\ud800{{7*7}}'

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scanner.model import Effort, Impact, ItemState, Level, Pillar, Scene
-from scanner.result import LiftBundle, LiftCost, LiftNeed, LiftPillar, LiftScope, LiftSingle, LiftText, Text
+from scanner.model import Effort, Impact, ItemState, Level, Pillar, Scene, Text
+from scanner.result.lift import LiftBundle, LiftCost, LiftNeed, LiftPillar, LiftScope, LiftSingle, LiftText
 
 
 def lift_sample(reason: str) -> LiftText:

@@ -15,7 +15,7 @@ import pytest
 from reports import as_form, form_workbook
 from reports.as_form import FilledForm
 from reports.form_names import vocabulary
-from scanner.result import Dossier
+from scanner.result.dossier import Dossier
 from tests.reports.dossier_sample import HOSTILE, dossier
 from tests.reports.form_sample import NAMES, form, saved
 

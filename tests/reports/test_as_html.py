@@ -14,8 +14,8 @@ from reports import as_html
 from reports.cards import checks_of
 from reports.glyphs import GLYPHS
 from reports.words import LANGUAGES
-from scanner.model import ItemState, Level
-from scanner.result import RequirementResult, Text
+from scanner.model import ItemState, Level, Text
+from scanner.result.grade import RequirementResult
 from tests.reports.dossier_sample import HOSTILE, SCOPES, dossier, wide
 from tests.reports.page import Page
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from reports import as_json
-from scanner.result import Assessment
+from scanner.result.assessment import Assessment
 from tests.reports.dossier_sample import HOSTILE, dossier
 
 

@@ -10,7 +10,7 @@ import pytest
 from reports import as_html
 from reports.words import load_words
 from scanner.model import Effort, Impact, Level, Pillar, Scene
-from scanner.result import LiftPillar, LiftScope
+from scanner.result.lift import LiftPillar, LiftScope
 from tests.reports.dossier_sample import dossier
 from tests.reports.lift_sample import lift_sample
 from tests.reports.page import Page

@@ -12,7 +12,9 @@ from reports.cards import WORST_FIRST, anchor, checks_of, tally
 from reports.ladder import natural
 from reports.outline import moment, outline
 from scanner.model import ItemState, Level, Pillar, RequirementState, Scene
-from scanner.result import Dossier, Headline, Span
+from scanner.result.assessment import Headline
+from scanner.result.dossier import Dossier
+from scanner.result.grade import Span
 from tests.reports.dossier_sample import HOSTILE, LEVELS, SCOPES, dossier, wide
 
 

@@ -24,7 +24,7 @@ from scanner.model import (
     RequirementKind,
     Scene,
 )
-from scanner.result import ChangeCause, ChangeKind, ChangeWhat, Turn
+from scanner.result.change import ChangeCause, ChangeKind, ChangeWhat, Turn
 
 TEMPLATES = Path(reports.__file__).parent / "templates"
 

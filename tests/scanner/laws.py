@@ -12,7 +12,7 @@ from scanner.facts import Authenticators, Placement, Same, SignIn, User
 from scanner.facts.identity import Authenticator
 from scanner.institution.nouns import Selector
 from scanner.model import ItemState, Level, RequirementKind, RequirementState
-from scanner.result import RequirementResult
+from scanner.result.grade import RequirementResult
 from tests.scanner.miniature import (
     AS_OF,
     FRESH,

@@ -22,7 +22,7 @@ from scanner.judging.population import Population
 from scanner.judging.scope import Membership, Scope, listed_keys
 from scanner.judging.tally import Counts, count, excepted
 from scanner.model import RequirementState
-from scanner.result import Grade, RequirementResult
+from scanner.result.grade import Grade, RequirementResult
 from tests.scanner.beside import evidence_beside
 
 MET, NOT_MET = RequirementState.MET, RequirementState.NOT_MET

@@ -26,11 +26,11 @@ from scanner.model import (
     Outcome,
     Scene,
     ServiceModel,
+    Text,
     keys_digest,
     promised_facts,
     promised_fields,
 )
-from scanner.result import Text
 from tests.engine import session
 
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)

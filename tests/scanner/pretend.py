@@ -11,8 +11,7 @@ from typing import Any
 
 from scanner.collecting.pacing import Pace
 from scanner.institution.nouns import Caps, Credential, Estate
-from scanner.model import Access, Census, Fact, Gap, Permission, PlannedCall, Record, Target
-from scanner.result import Text
+from scanner.model import Access, Census, Fact, Gap, Permission, PlannedCall, Record, Target, Text
 from scanner.sealed.collection import Collection, CollectionMeta
 
 AT = datetime(2026, 11, 20, 1, tzinfo=UTC)

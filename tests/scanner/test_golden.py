@@ -12,7 +12,8 @@ from pathlib import Path
 
 from scanner import registry
 from scanner.grading.assess import grade
-from scanner.result import Assessment, RequirementResult
+from scanner.result.assessment import Assessment
+from scanner.result.grade import RequirementResult
 from tests.scanner.lab import collected
 
 GOLDEN = Path(__file__).parent / "golden"

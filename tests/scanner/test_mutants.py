@@ -21,7 +21,7 @@ from scanner.derive.same import Sameness
 from scanner.grading.grade import Ladder, Tally
 from scanner.judging.evidence import Evidence
 from scanner.model import ItemState, Level, RequirementState
-from scanner.result import Span
+from scanner.result.grade import Span
 from tests.scanner import laws
 from tests.scanner.laws import Law
 

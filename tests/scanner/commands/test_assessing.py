@@ -14,7 +14,8 @@ import pytest
 
 from scanner.commands.session import exit_code
 from scanner.model import RequirementState, Scene
-from scanner.result import Assessment, Regression
+from scanner.result.assessment import Assessment
+from scanner.result.change import Regression
 from tests.scanner.commands.conftest import Bank
 from tests.scanner.commands.stage import Institution, now, parsed, requirement, sign_in, stamp, user, ztgrade
 

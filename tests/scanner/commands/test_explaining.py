@@ -15,7 +15,7 @@ import pytest
 from scanner.commands.explaining import finding_rows
 from scanner.grading.assess import Graded
 from scanner.model import Outcome
-from scanner.result import FindingRow
+from scanner.result.finding import FindingRow
 from tests.scanner.commands.conftest import Bank
 from tests.scanner.commands.stage import Institution, parsed, requirement, ztgrade
 

@@ -23,7 +23,7 @@ from scanner.demo.bank import write_form
 from scanner.demo.description import Description, read_description
 from scanner.demo.form import supplied_form
 from scanner.grading.assess import Graded
-from scanner.result import Dossier
+from scanner.result.dossier import Dossier
 from tests.scanner.commands.stage import ztgrade
 
 PAGE = Path(__file__).parents[3] / "docs" / "walk-through.md"

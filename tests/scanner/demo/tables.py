@@ -17,7 +17,7 @@ from scanner.institution.estate import load_estate
 from scanner.institution.registers import load_registers
 from scanner.judging.evidence import identifier
 from scanner.model import Outcome
-from scanner.result import Assessment
+from scanner.result.assessment import Assessment
 from scanner.sealed.store import Store
 
 Row = Mapping[str, str]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from scanner.grading.grade import any_of, gate_state, item_state, ladder
 from scanner.model import ItemState, Level, Pillar, RequirementKind, RequirementState, Scene
-from scanner.result import GateResult, Grade, ItemResult, RequirementResult
+from scanner.result.grade import GateResult, Grade, ItemResult, RequirementResult
 
 LEVELS = (Level.I, Level.II, Level.III, Level.IV)
 STATES = {"m": RequirementState.MET, "n": RequirementState.NOT_MET, "u": RequirementState.UNDETERMINED}

@@ -17,7 +17,8 @@ from scanner.institution.register_chain import CHAIN, line_of, missing_links, re
 from scanner.institution.registers import ENTRY_TYPE, Registers, entry_payload, parse_registers
 from scanner.judging.evidence import ReadTarget
 from scanner.model import Fact, Gap, GapWhy, promised_facts
-from scanner.result import Assessment, Regression, RequirementChange
+from scanner.result.assessment import Assessment
+from scanner.result.change import Regression, RequirementChange
 from scanner.sealed.signature import FileSigner, seal_envelope
 from tests.scanner.guideline.test_baseline import MAIN, both
 from tests.scanner.miniature import VOCABULARY, Said, mfa, sign_in, user

@@ -11,7 +11,7 @@ import pytest
 
 from scanner.grading.changes import input_changes
 from scanner.grading.history import turned
-from scanner.result import Assessment
+from scanner.result.assessment import Assessment
 from tests.scanner.grading.sequence import START, Bank, attestation, people, states, told
 
 ONE_FAILS = {"ad": people("amy", without=["bob"])}

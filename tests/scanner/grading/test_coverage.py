@@ -12,7 +12,7 @@ import pytest
 from scanner.grading.coverage import collected_gaps, listing_gaps, whys_told
 from scanner.judging.evidence import Evidence, ReadTarget
 from scanner.model import Gap, GapWhy
-from scanner.result import GapRow
+from scanner.result.collection import GapRow
 from tests.engine import session
 from tests.scanner.miniature import AS_OF, FRESH, STALE, VOCABULARY, Said, census, sign_in, user
 

@@ -13,7 +13,7 @@ from scanner.grading.assess import Graded
 from scanner.grading.dossier import EXAMPLES_PER_OUTCOME, dossier, evidence_of, examples, seen, sentence
 from scanner.grading.grade import RULE_VERSION
 from scanner.model import Outcome
-from scanner.result import Dossier
+from scanner.result.dossier import Dossier
 from tests.scanner.commands.stage import Institution, sign_in, user
 
 KEYS = [f"u{number:02}" for number in range(EXAMPLES_PER_OUTCOME + 5)]

@@ -9,17 +9,9 @@ import pytest
 
 from scanner.grading.history import History, history_of, regressions
 from scanner.model import ItemState, Level, Pillar, RequirementKind, RequirementState, Scene
-from scanner.result import (
-    Assessment,
-    BaselineRef,
-    GateResult,
-    Grade,
-    Headline,
-    ItemResult,
-    Regression,
-    RequirementResult,
-    Span,
-)
+from scanner.result.assessment import Assessment, BaselineRef, Headline
+from scanner.result.change import Regression
+from scanner.result.grade import GateResult, Grade, ItemResult, RequirementResult, Span
 
 MET, NOT_MET, OPEN = RequirementState.MET, RequirementState.NOT_MET, RequirementState.UNDETERMINED
 THEN, BEFORE = "2026-10-01T00:00:00Z", "2026-09-01T00:00:00Z"

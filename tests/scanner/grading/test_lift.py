@@ -11,8 +11,8 @@ from scanner.grading.assume import Assumption, Assumptions, assumed
 from scanner.grading.lift import Cell, Cost, Prices, cells
 from scanner.guideline.nouns import Baseline, Requirement
 from scanner.institution.costs import StatedCost
-from scanner.model import Effort, Impact, ItemState, Level, RequirementKind
-from scanner.result import Grade, Text
+from scanner.model import Effort, Impact, ItemState, Level, RequirementKind, Text
+from scanner.result.grade import Grade
 from tests.scanner.grading.grades import choice, drawn, grade, requirement
 
 WORDS = Text(zh_tw="修", en="mend")

@@ -11,7 +11,7 @@ from scanner.grading.assume import Assumption, Assumptions, assumed
 from scanner.grading.lift import cells
 from scanner.grading.lift_together import STEPS, together
 from scanner.model import Level, Pillar, Scene
-from scanner.result import Grade
+from scanner.result.grade import Grade
 from tests.scanner.grading.grades import drawn, grade, requirement
 from tests.scanner.grading.test_lift import FREE
 

@@ -11,8 +11,8 @@ import pytest
 from scanner.grading.occurrence import document_verdict, reviews_within
 from scanner.guideline.nouns import Requirement
 from scanner.institution.registers import DocumentVerdict, JudgedRegisters, Standing, parse_registers
-from scanner.model import RegisterWhy, RequirementKind, RequirementState, Scene
-from scanner.result import ReviewCount, Text
+from scanner.model import RegisterWhy, RequirementKind, RequirementState, Scene, Text
+from scanner.result.grade import ReviewCount
 
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
 MET, NOT_MET, OPEN = RequirementState.MET, RequirementState.NOT_MET, RequirementState.UNDETERMINED

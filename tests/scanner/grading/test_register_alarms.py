@@ -13,7 +13,8 @@ from scanner.institution.registers import JudgedRegisters, Standing, parse_regis
 from scanner.judging.scope import Scope
 from scanner.judging.tally import Beside
 from scanner.model import AlarmWord, Level, RegisterWhy, Scene, ServiceModel
-from scanner.result import AlarmRow, Assessment, RegisterRow
+from scanner.result.assessment import Assessment
+from scanner.result.register import AlarmRow, RegisterRow
 
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
 REMOTE = Scope("core", Scene.REMOTE_WORK, ServiceModel.ON_PREMISES, Level.II)

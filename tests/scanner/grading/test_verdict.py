@@ -30,7 +30,7 @@ from scanner.model import (
     Scene,
     ServiceModel,
 )
-from scanner.result import Grade, RequirementResult
+from scanner.result.grade import Grade, RequirementResult
 from tests.scanner.miniature import mfa, text
 
 MET, NOT_MET, OPEN = RequirementState.MET, RequirementState.NOT_MET, RequirementState.UNDETERMINED

@@ -7,7 +7,7 @@ import json
 import msgspec
 import pytest
 
-from scanner.result import Assessment
+from scanner.result.assessment import Assessment
 from scanner.sealed.assessment_reader import ResultHead, read_assessment
 from tests.reports.dossier_sample import wide
 
