@@ -20,6 +20,9 @@ _INCLUDE = re.compile(r'(?:\$IncludeConfig\s+|include\s*\(\s*file\s*=\s*")([^\s"
 _ACTION = re.compile(r"action\s*\((?P<body>[^)]*)\)", re.IGNORECASE | re.DOTALL)
 _PAIR = re.compile(r"(?P<key>[\w.]+)\s*=\s*\"(?P<value>[^\"]*)\"")
 _NG = re.compile(r"\b(?P<how>network|syslog|tcp6?|udp6?)\s*\(\s*\"(?P<host>[^\"]+)\"(?P<rest>[^;]*);", re.DOTALL)
+_UPLOAD = "systemd-journal-upload"
+_UPLOADS = f"/run/systemd/units/invocation:{_UPLOAD}.service"
+"""A link that systemd keeps while the unit is active. Cut to 15 characters, systemd-journald bears the same name."""
 _MANAGERS = r"SOFTWARE\Policies\Microsoft\Windows\EventLog\EventForwarding\SubscriptionManager"
 _WINRM = "winrm"
 """The service that forwards events of Windows."""
@@ -100,11 +103,18 @@ def _linux(host: Host, known: Products) -> Seen:
         found += _rsyslog(_settings(host, "/etc/rsyslog.conf", "/etc/rsyslog.d"))
     if "syslog-ng" in running:
         found += _syslog_ng(_settings(host, "/etc/syslog-ng/syslog-ng.conf", "/etc/syslog-ng/conf.d"))
-    if "systemd-journal-upload" in running:
+    if _UPLOAD in running and _uploads(host):
         found += _journal_upload(
             _settings(host, "/etc/systemd/journal-upload.conf", "/etc/systemd/journal-upload.conf.d")
         )
     return _seen(known, found)
+
+
+def _uploads(host: Host) -> bool:
+    try:
+        return bool(host.readlink(_UPLOADS))
+    except FileNotFoundError:
+        return False
 
 
 def _settings(host: Host, main: str, folder: str) -> str:
@@ -180,6 +190,7 @@ PROBE = Probe(
         "/etc/syslog-ng/syslog-ng.conf",
         "/etc/syslog-ng/conf.d/*.conf",
         "/etc/systemd/journal-upload.conf",
+        _UPLOADS,
         rf"HKLM\{_MANAGERS}",
         f"whether the service {_WINRM} runs",
         _SYSLOG,

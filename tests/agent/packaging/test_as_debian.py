@@ -120,8 +120,12 @@ def test_upgrade_and_rollback_keep_the_identity_and_purge_alone_removes_it(
     assert (state / "identity.json").read_text() == "{}"
     assert machine.dpkg("--remove", "ztagent").returncode == 0
     assert (state / "identity.json").exists() and not (machine.root / "usr/bin/ztagent").exists()
+    timer = machine.root / "etc/systemd/system/timers.target.wants/ztagent-once.timer"
+    timer.parent.mkdir(parents=True)
+    timer.symlink_to("/lib/systemd/system/ztagent-once.timer")
     assert machine.dpkg("--purge", "ztagent").returncode == 0
     assert not state.exists() and not (machine.root / "etc/ztagent").exists()
+    assert not timer.is_symlink(), "systemctl enable leaves deb-systemd-helper no note of it"
 
 
 ENROL = """#!/bin/sh

@@ -8,6 +8,8 @@ from agent.probes import log_forwarding, observe
 from tests.agent.recorded import CONTAINER, DEBIAN_LAPTOP, MACOS, NOT_ROOT, WINDOWS, RecordedHost
 from tests.agent.recorded_windows import MANAGERS
 
+UPLOADS = "/run/systemd/units/invocation:systemd-journal-upload.service"
+
 
 def rsyslog(text: str) -> RecordedHost:
     return DEBIAN_LAPTOP.changed(files={"/etc/rsyslog.conf": text})
@@ -45,8 +47,19 @@ def test_syslog_ng_destinations_are_read(transport: str, secure: bool) -> None:
 
 def test_the_journal_is_uploaded_over_https() -> None:
     text = "[Upload]\nURL=https://logs.bank:19532\n"
-    host = DEBIAN_LAPTOP.changed(names=("systemd-journal-upload",), files={"/etc/systemd/journal-upload.conf": text})
+    host = DEBIAN_LAPTOP.changed(
+        names=("systemd-journald", "systemd-journal-upload"),
+        files={"/etc/systemd/journal-upload.conf": text},
+        links={UPLOADS: "0123456789abcdef0123456789abcdef"},
+    )
     assert sent(host) == (["logs.bank:19532"], True)
+
+
+def test_the_journal_itself_is_not_taken_for_its_upload() -> None:
+    """Linux cuts both names to ``systemd-journal``, as a running systemd 252 showed."""
+    text = "[Upload]\nURL=https://logs.bank:19532\n"
+    for files in ({}, {"/etc/systemd/journal-upload.conf": text}):
+        assert sent(DEBIAN_LAPTOP.changed(names=("systemd-journald",), files=files)) == ([], None)
 
 
 def test_nowhere_is_said_only_where_every_known_shipper_is_out_of_the_way() -> None:
