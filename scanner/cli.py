@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import os
 import sys
@@ -91,6 +92,8 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point."""
+    if sys.__stderr__ is not None:
+        faulthandler.enable(sys.__stderr__)  # where a library's own code fails, at least say at which line it did
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that knows no Chinese is no reason to fail

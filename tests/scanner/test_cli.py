@@ -69,6 +69,13 @@ def test_a_defect_is_exit_1(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert run(monkeypatch, "plan") == 1
 
 
+def test_a_library_that_crashes_says_at_which_line() -> None:
+    crash = "import faulthandler; from scanner import cli; cli.cli = faulthandler._sigsegv; cli.main()"
+    done = subprocess.run([sys.executable, "-c", crash], capture_output=True, text=True, check=False)
+    assert done.returncode < 0 and "Segmentation fault" in done.stderr
+    assert f"{Path('scanner') / 'cli.py'}" in done.stderr and "in main" in done.stderr
+
+
 def test_options_may_stand_in_the_environment(institution: Institution) -> None:
     result = ztgrade("plan", env={"ZTGRADE_ESTATE": str(institution.estate)})
     assert result.exit_code == 0 and result.stdout.startswith("ad ")
