@@ -11,7 +11,10 @@ import click
 
 from scanner import registry
 from scanner.commands.exception_watch import noted
-from scanner.commands.register_keeping import enter, keeping, known_names, signing, title_of, word_of
+from scanner.commands.register_entering import enter, known_names
+from scanner.commands.register_keeping import keeping
+from scanner.commands.register_kinds import title_of, word_of
+from scanner.commands.register_signing import signing
 from scanner.commands.session import (
     as_of_option,
     baseline_option,

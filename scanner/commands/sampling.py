@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from scanner.commands.register_keeping import enter, signing
+from scanner.commands.register_entering import enter
+from scanner.commands.register_signing import signing
 from scanner.commands.session import (
     baseline_option,
     estate_option,
