@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +24,12 @@ Answers = dict[Question, str]
 SHORT = 40
 """Characters of an answer that is kept as it is; of a longer one its digest."""
 
+_RPM = tuple(
+    f"{folder}/{name}"
+    for folder in ("/var/lib/rpm", "/usr/lib/sysimage/rpm")
+    for name in ("rpmdb.sqlite", "rpmdb.sqlite-wal", "Packages.db", "Packages")
+)
+"""The lists of packages; what a package brings, such as the programs below and their defaults, changes them."""
 RESTS_ON: Mapping[str, tuple[str, ...]] = {
     "/usr/bin/dpkg-query": (
         "/usr/bin/dpkg-query",
@@ -32,16 +39,34 @@ RESTS_ON: Mapping[str, tuple[str, ...]] = {
         "/var/lib/dpkg/arch",
     ),
     "/usr/lib/apt/apt-helper": ("/usr/lib/apt/apt-helper",),
-    "/usr/bin/rpm": (
-        "/usr/bin/rpm",
-        *(
-            f"{folder}/{name}"
-            for folder in ("/var/lib/rpm", "/usr/lib/sysimage/rpm")
-            for name in ("rpmdb.sqlite", "rpmdb.sqlite-wal", "Packages.db", "Packages")
-        ),
+    "/usr/bin/rpm": ("/usr/bin/rpm", *_RPM),
+    # Asked for their caches alone: settings, and of each repository the file that holds the digests of its others.
+    "/usr/bin/dnf5": (
+        "/usr/bin/dnf5",
+        *_RPM,
+        "/etc/dnf/*/*",
+        "/etc/yum.repos.d/*",
+        "/etc/distro.repos.d/*",
+        "/usr/lib/sysimage/libdnf5/*",
+        "/var/cache/libdnf5/*/repodata/repomd.xml",
+    ),
+    "/usr/bin/dnf": (
+        "/usr/bin/dnf",
+        *_RPM,
+        "/etc/dnf/*/*",
+        "/etc/yum.repos.d/*",
+        "/etc/distro.repos.d/*",
+        "/var/cache/dnf/*/repodata/repomd.xml",
+    ),
+    "/usr/bin/zypper": (
+        "/usr/bin/zypper",
+        *_RPM,
+        "/etc/zypp/*/*",
+        "/var/cache/zypp/raw/*/repodata/repomd.xml",
     ),
 }
-"""Commands that tell of files alone, and these files; those among their arguments besides."""
+"""Commands that tell of files alone, and these files; those among their arguments besides. ``*`` stands for every name
+in a folder, and a folder on the way counts with its names."""
 
 
 class Moment:
@@ -104,7 +129,15 @@ class Inquiry:
             self.answers = None
             return
         for path in (*files, *(word for word in argv[1:] if word.startswith("/"))):
-            self._note("fingerprint", path)
+            self._note_files(path)
+
+    def _note_files(self, path: str) -> None:
+        folder, star, rest = path.partition("/*")
+        self._note("fingerprint", folder)
+        if star:
+            with suppress(OSError):
+                for name in self._host.listdir(folder):
+                    self._note_files(f"{folder}/{name}{rest}")
 
     @property
     def system(self) -> str:

@@ -19,7 +19,7 @@ from agent.probes import PROBES
 from agent.recall import RESTS_ON, Inquiry, Moment
 from agent.section import Probe
 from agent.watch import ANEW_AFTER, Look, Watch
-from tests.agent.recorded import DEBIAN_LAPTOP, MACOS, WINDOWS, RecordedHost
+from tests.agent.recorded import DEBIAN_LAPTOP, FEDORA, MACOS, WINDOWS, RecordedHost
 
 NOTHING: frozenset[str] = frozenset()
 KEY = ("none", "")
@@ -91,6 +91,7 @@ def other_hosts(host: RecordedHost) -> Iterator[tuple[str, RecordedHost]]:
         yield f"{key} gone", host.changed(values={key: None})
     for name, runs in host.service_states.items():
         yield f"{name} the other way", host.changed(service_states={name: not runs})
+    yield "another account in its domain", replace(host, account=f"{host.account}7")
     yield "not root", replace(host, root=False)
     yield "another clock", replace(host, clock=host.clock ^ 0x40)
     yield "in a container", host.changed(files={"/.dockerenv": ""})
@@ -128,6 +129,32 @@ def test_nothing_is_looked_at_anew_where_every_question_has_the_same_answer() ->
     assert told(one) == first
     # Nothing but their own answers proves what these ask: packet filter, TPM, IPsec, the source of time.
     assert set(looked) <= {"host_firewall", "host_identity", "vpn", "time_sync"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/var/cache/libdnf5/updates-0123456789abcdef/repodata/repomd.xml",
+        "/var/cache/libdnf5/new-0123456789abcdef/repodata/repomd.xml",
+        "/etc/dnf/dnf.conf",
+        "/etc/dnf/libdnf5.conf.d/more.conf",
+        "/etc/yum.repos.d/more.repo",
+        "/usr/lib/sysimage/libdnf5/modules.toml",
+        "/usr/lib/sysimage/rpm/rpmdb.sqlite",
+        "/usr/bin/dnf5",
+    ],
+)
+def test_what_waits_is_asked_anew_where_packages_settings_or_repositories_changed(path: str) -> None:
+    probes, looked = counted()
+    at = Changeable(FEDORA.changed(files={"/etc/dnf/dnf.conf": "[main]\n"}))
+    one = watch(at, probes=probes)
+    told(one)
+    looked.clear()
+    told(one)
+    assert "patching" not in looked, "each start of dnf takes half a second of the processor, or more"
+    at.host = at.host.changed(files={path: "another"})
+    told(one)
+    assert "patching" in looked
 
 
 def test_what_is_seen_again_bears_the_time_at_which_the_host_was_asked_again() -> None:
