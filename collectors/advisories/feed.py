@@ -12,6 +12,7 @@ from typing import Protocol
 from collectors.advisories.severity import Severity, worse
 from collectors.advisories.versions import Compare, compare_dpkg, compare_rpm, remembered
 from scanner.facts.device import OpenAdvisory
+from scanner.facts.kleene import some
 
 COMPARES: Mapping[str, Compare] = MappingProxyType(
     {
@@ -229,12 +230,11 @@ def _told(flaw: Flaw, package: Package, version: str, compare: Compare) -> OpenA
 def together(one: OpenAdvisory, other: OpenAdvisory) -> OpenAdvisory:
     """One flaw as two feeds tell it: the graver word, the earlier day, and a repair where one of them has it."""
     days = [day for day in (one.published, other.published) if day is not None]
-    repairs = (one.repairable, other.repairable)
     return OpenAdvisory(
         id=one.id,
         package=one.package,
         installed=one.installed,
         severity=worse(one.severity, other.severity),
         published=min(days, default=None),
-        repairable=True if True in repairs else None if None in repairs else False,
+        repairable=some(one.repairable, other.repairable),
     )

@@ -18,10 +18,10 @@ from collectors.aws.posture_operations import (
     BUCKET_POLICY,
 )
 from collectors.aws.resource_policies import Grant, grants
-from collectors.kleene import every, negated, some
 from collectors.ports.aws import Answer
 from scanner.errors import Malformed, ReadError
 from scanner.facts import Retention, StoreExposure
+from scanner.facts.kleene import every, negated, some
 from scanner.model import GapWhy, Record
 
 _GROUPS = "http://acs.amazonaws.com/groups/"

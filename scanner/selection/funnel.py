@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from scanner.facts.kleene import every
 from scanner.model import Scene
 from scanner.selection.inventory import SystemRecord
 from scanner.selection.priority import Measure, high_risk, low_impact, score
-from scanner.selection.scene_rule import Decision, SceneRules, both, duties_unseparated, scenes_of
+from scanner.selection.scene_rule import Decision, SceneRules, duties_unseparated, scenes_of
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Pair:
     @property
     def chosen(self) -> bool | None:
         """In the scene, high risk and low impact."""
-        return both(self.in_scene.holds, self.high_risk.holds, self.low_impact.holds)
+        return every(self.in_scene.holds, self.high_risk.holds, self.low_impact.holds)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from scanner.facts.kleene import some
 from scanner.selection.inventory import SystemRecord
-from scanner.selection.scene_rule import Decision, either
+from scanner.selection.scene_rule import Decision
 
 RTO_HOURS = Decimal(8)
 """A system may be away for longer than this; exactly 8.0 hours does not qualify."""
@@ -43,7 +44,7 @@ def high_risk(record: SystemRecord, measure: Measure) -> Decision:
     }
     held = [kind for kind, holds in kinds.items() if holds]
     unsaid = [kind for kind, holds in kinds.items() if holds is None]
-    return Decision(either(*kinds.values()), _listed("holds", held, unsaid))
+    return Decision(some(*kinds.values()), _listed("holds", held, unsaid))
 
 
 def low_impact(record: SystemRecord, measure: Measure) -> Decision:
@@ -58,7 +59,7 @@ def low_impact(record: SystemRecord, measure: Measure) -> Decision:
     }
     met = [reason for reason, holds in reasons.items() if holds]
     unsaid = [name for name, holds in (("automated service", by_people), ("recovery time", patient)) if holds is None]
-    return Decision(either(by_people, patient), _listed("", met, unsaid))
+    return Decision(some(by_people, patient), _listed("", met, unsaid))
 
 
 def score(factors: Mapping[str, int | None]) -> int | None:

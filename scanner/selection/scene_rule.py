@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from scanner.facts.kleene import every, some
 from scanner.model import Scene, ServiceModel
 from scanner.selection.inventory import SystemRecord
 
@@ -37,16 +38,6 @@ class Decision:
     why: str
 
 
-def both(*parts: bool | None) -> bool | None:
-    """Kleene's and: false if any part is, else unknown if any is."""
-    return False if False in parts else None if None in parts else True
-
-
-def either(*parts: bool | None) -> bool | None:
-    """Kleene's or."""
-    return True if True in parts else None if None in parts else False
-
-
 def one_of(value: object, wanted: Iterable[object]) -> bool | None:
     """Whether a value is among those wanted; unknown where there is none."""
     return None if value is None else value in tuple(wanted)
@@ -66,7 +57,7 @@ def _cloud_access(record: SystemRecord, _: SceneRules) -> Decision:
 def _system_operations(record: SystemRecord, _: SceneRules) -> Decision:
     layers = {layer: record.run_by.get(layer) for layer in SOFTWARE_LAYERS}
     own = sorted(layer for layer, operator in layers.items() if operator == "institution")
-    holds = both(record.important, either(*(one_of(operator, ("institution",)) for operator in layers.values())))
+    holds = every(record.important, some(*(one_of(operator, ("institution",)) for operator in layers.values())))
     return Decision(
         holds, f"important: {_said(record.important)}; run by the institution: {', '.join(own) or 'nothing'}"
     )
@@ -77,7 +68,7 @@ def _application_administration(record: SystemRecord, rules: SceneRules) -> Deci
     if not rules.separated_accounts:
         return Decision(record.bulk_sensitive, said)
     said += f"; accounts separated: {_said(record.accounts_separated)}"
-    return Decision(both(record.bulk_sensitive, record.accounts_separated), said)
+    return Decision(every(record.bulk_sensitive, record.accounts_separated), said)
 
 
 def _service_provider(record: SystemRecord, rules: SceneRules) -> Decision:
@@ -86,14 +77,14 @@ def _service_provider(record: SystemRecord, rules: SceneRules) -> Decision:
     said = f"vendor's access: {_said(record.vendor_access)}; run by a vendor: {', '.join(run) or 'nothing'}"
     if rules.vendor_beyond_reach:
         return Decision(reached, said)
-    return Decision(either(reached, *(one_of(operator, ("vendor",)) for operator in record.run_by.values())), said)
+    return Decision(some(reached, *(one_of(operator, ("vendor",)) for operator in record.run_by.values())), said)
 
 
 def _cross_institution(record: SystemRecord, rules: SceneRules) -> Decision:
     ids = record.user_tax_ids
     others = None if ids is None else tuple(number for number in ids if number != rules.tax_id)
     wanted = ("dedicated_line", "vpn", "internet") if rules.external_by_any_path else ("internet",)
-    holds = both(None if others is None else bool(others), one_of(record.external_path, wanted))
+    holds = every(None if others is None else bool(others), one_of(record.external_path, wanted))
     said = "not said" if others is None else ", ".join(others) or "nobody"
     return Decision(holds, f"users of other institutions: {said}; they come by {_said(record.external_path)}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from collectors.kleene import every, negated, some
+from scanner.facts.kleene import every, negated, some
 
 Truth = bool | None
 OPERATORS = ("AND", "OR", "ONE", "XOR")

@@ -14,6 +14,7 @@ from collectors.advisories.oval.tree import Branch, Extended, Leaf, Node, grown
 from collectors.advisories.versions import Compare, compare_dpkg, compare_rpm, remembered
 from scanner.errors import Malformed
 from scanner.facts.device import OpenAdvisory
+from scanner.facts.kleene import some
 
 WHOLE_FROM = 50
 """Definitions of a release; a document with fewer is taken for a part of what its maker knows, such as one advisory."""
@@ -156,7 +157,7 @@ class _Look:
         for seen in self._blamed(self._feed.trees[number], set()):
             for found, into in ((seen.packages, packages), (seen.kernel, kernel)):
                 for package, told in found:
-                    into[package] = _better(told, into.get(package, told))
+                    into[package] = some(told, into.get(package, told))
         named: list[tuple[Package | None, Truth]] = [*(packages or kernel).items()]
         for blamed, repair in named or [(None, None)]:
             yield OpenAdvisory(
@@ -179,8 +180,3 @@ class _Look:
             case Branch(negate=False) if self._value(node) is not False:
                 for part in node.parts:
                     yield from self._blamed(part, extended)
-
-
-def _better(one: Truth, other: Truth) -> Truth:
-    """Whether a repair is published, where two tests of one definition tell of it."""
-    return True if True in (one, other) else None if None in (one, other) else False

@@ -1,4 +1,4 @@
-"""And, or and not over what may be unknown."""
+"""And, or and not over what may be unknown: value by value, as columns of facts have it by themselves."""
 
 from __future__ import annotations
 
