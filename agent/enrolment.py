@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from agent import wire
+from agent import keystores, wire
 from agent.connection import Connection, Way, presented
 from agent.errors import Misconfigured, Refused, Unreached
 from agent.schedule import clamped, renews_at
@@ -123,7 +123,7 @@ class Enroller:
         self._state.keep(identity)
         self._state.keep_note("enrolment", None)
         self._state.keep_note("renewal", None)
-        self._state.forget_keys(identity.key_id)
+        self._state.forget_keys(identity.key_id, self._keys.forget)
         return identity
 
     def renew(
@@ -164,11 +164,11 @@ class Enroller:
             raise
         way = Way(identity.server, identity.proxy, identity.authority, identity.ca_file)
         renewed = self._identity(identity.agent, answer, note["key_id"], way, identity.pin)
-        if place == AUTO and self._state.key_place(renewed.key_id) == IN_FILE:
+        if place == AUTO and self._state.key_place(renewed.key_id) != HARDWARE:
             renewed = replace(renewed, key_fallback=identity.key_fallback)
         self._state.keep(renewed)
         self._state.keep_note("renewal", None)
-        self._state.forget_keys(renewed.key_id)
+        self._state.forget_keys(renewed.key_id, self._keys.forget)
         return renewed
 
     def renewing(self, identity: Identity) -> bool:
@@ -185,10 +185,13 @@ class Enroller:
             return self._keys.make(self._state.keys, settings.key), ""
         if settings.client_certificate:
             return self._keys.make(self._state.keys, IN_FILE), "client_certificate takes the key from a file"
-        try:
-            return self._keys.make(self._state.keys, HARDWARE), ""
-        except Misconfigured as error:
-            return self._keys.make(self._state.keys, IN_FILE), str(error)[:500]
+        reasons: list[str] = []
+        for place in keystores.places():
+            try:
+                return self._keys.make(self._state.keys, place), "; ".join(reasons)[:500]
+            except Misconfigured as error:
+                reasons.append(str(error))
+        return self._keys.make(self._state.keys, IN_FILE), "; ".join(reasons)[:500]
 
     def _anchor(self, way: Way, pin: str) -> str:
         """The authority that the token names, as the server presents it."""

@@ -15,10 +15,19 @@ from agent.settings import HARDWARE, IN_FILE
 KEYSTORE = "keystore"
 """Beside ``HARDWARE`` and ``IN_FILE``, where a key may be made: in a keystore of the system, in software."""
 
-_PLACES = {".tpm": HARDWARE, ".cng": HARDWARE, ".enclave": HARDWARE, ".pem": IN_FILE}
-_KINDS = {".tpm": "tpm", ".cng": "tpm", ".enclave": "enclave", ".pem": "file"}
-_WORDS = {"tpm": "in the TPM", "enclave": "in the Secure Enclave", "file": "in a file"}
-_OF_HARDWARE = {"linux": ".tpm", "win32": ".cng", "darwin": ".enclave"}
+_PLACES = {".tpm": HARDWARE, ".cng": HARDWARE, ".ksp": KEYSTORE, ".enclave": HARDWARE, ".pem": IN_FILE}
+_KINDS = {".tpm": "tpm", ".cng": "tpm", ".ksp": "keystore", ".enclave": "enclave", ".pem": "file"}
+_WORDS = {
+    "tpm": "in the TPM",
+    "keystore": "in the keystore of Windows, in software",
+    "enclave": "in the Secure Enclave",
+    "file": "in a file",
+}
+_OF_SYSTEMS = {
+    "linux": {HARDWARE: ".tpm"},
+    "win32": {HARDWARE: ".cng", KEYSTORE: ".ksp"},
+    "darwin": {HARDWARE: ".enclave"},
+}
 
 
 class Keystore(Protocol):
@@ -41,6 +50,10 @@ def of(ending: str, tcti: str = "") -> Keystore:
         from agent.tpm_keys import Tpm
 
         return Tpm(tcti)
+    if ending in _OF_SYSTEMS["win32"].values():
+        from agent.cng_keys import Cng
+
+        return Cng(ending)
     if ending == ".enclave":
         from agent import enclave_keys
 
@@ -50,9 +63,23 @@ def of(ending: str, tcti: str = "") -> Keystore:
 
 def at(place: str, tcti: str = "") -> Keystore:
     """The keystore of this system in which keys are made for a place other than a file."""
-    if place != HARDWARE or sys.platform not in _OF_HARDWARE:
+    ending = _OF_SYSTEMS.get(sys.platform, {}).get(place)
+    if ending is None:
         raise Misconfigured(f"this system has no {place} in which the agent could keep a key")
-    return of(_OF_HARDWARE[sys.platform], tcti)
+    return of(ending, tcti)
+
+
+def places() -> tuple[str, ...]:
+    """Where this system can make keys, other than in files, the best first."""
+    return tuple(_OF_SYSTEMS.get(sys.platform, (HARDWARE,)))
+
+
+def forget(path: Path) -> None:
+    """Delete what a keystore holds of a key beside its file, if anything; raises Misconfigured where it cannot."""
+    if path.suffix in _OF_SYSTEMS["win32"].values():
+        from agent.cng_keys import Cng
+
+        Cng(path.suffix).forget(path)
 
 
 def file_of(folder: Path, key_id: str) -> Path:
@@ -62,12 +89,12 @@ def file_of(folder: Path, key_id: str) -> Path:
 
 
 def place(path: Path) -> str:
-    """``hardware`` or ``file``, as keys are made and moved."""
+    """``hardware``, ``keystore`` or ``file``, as keys are made and moved."""
     return _PLACES.get(path.suffix, IN_FILE)
 
 
 def kind(path: Path) -> str:
-    """``tpm``, ``enclave`` or ``file``, as ``status`` and the report tell it."""
+    """``tpm``, ``keystore``, ``enclave`` or ``file``, as ``status`` and the report tell it."""
     return _KINDS.get(path.suffix, "file")
 
 

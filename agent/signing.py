@@ -1,5 +1,5 @@
-"""Asks processes of their own for what needs the private key or a certificate's insides: `agent.keys`, and tpm2-tools
-where the key lies in the TPM."""
+"""Asks processes of their own for what needs the private key or a certificate's insides: `agent.keys` for files, and
+the keystore of a key that lies in one."""
 
 from __future__ import annotations
 
@@ -16,20 +16,12 @@ from typing import Protocol
 from agent import keystores
 from agent.disk import refuse_others
 from agent.errors import Misconfigured
+from agent.own_process import PATIENCE, ask
 from agent.settings import IN_FILE, Settings
-
-PATIENCE = 60
-"""Seconds that one task may take."""
 
 OPENSSL = "/usr/bin/openssl"
 """Where the distributions have it; it is never looked for elsewhere."""
-
-_START = """import sys
-count = int(sys.argv[1])
-sys.path[:0] = sys.argv[2 : 2 + count]
-from agent.keys import main
-sys.exit(main(sys.argv[2 + count :]))
-"""
+_KEYS = "agent.keys"
 
 
 @dataclass(frozen=True)
@@ -59,6 +51,9 @@ class Keys(Protocol):
     def anchor(self, pin: str, chain: str) -> str:
         """That certificate of the chain, PEM, whose public key has this SHA-256."""
 
+    def forget(self, path: Path) -> None:
+        """Delete what a keystore holds of a key whose file is to be removed."""
+
 
 class KeyProcess:
     """Keys in files, used by one process per task, and in keystores; ``tcti`` names the TPM on Linux."""
@@ -70,33 +65,37 @@ class KeyProcess:
         """See `Keys`."""
         if place != IN_FILE:
             return keystores.at(place, self._tcti).make(folder)
-        return _ask("make", str(folder), given=b"").decode()
+        return ask(_KEYS, "make", str(folder)).decode()
 
     def request(self, path: Path) -> str:
         """See `Keys`."""
-        return _ask("request", str(path), self._tcti, given=b"").decode()
+        return ask(_KEYS, "request", str(path), self._tcti).decode()
 
     def sign(self, path: Path, content: bytes) -> bytes:
         """See `Keys`."""
         if keystores.place(path) != IN_FILE:
             return keystores.of(path.suffix, self._tcti).sign(path, content)
-        return _by_openssl(path, content) or _ask("sign", str(path), given=content)
+        return _by_openssl(path, content) or ask(_KEYS, "sign", str(path), given=content)
 
     def read(self, path: Path, certificate: str, chain: str) -> Validity:
         """See `Keys`."""
         given = json.dumps({"certificate": certificate, "chain": chain}).encode()
-        found = json.loads(_ask("read", str(path), given=given))
+        found = json.loads(ask(_KEYS, "read", str(path), given=given))
         return Validity(datetime.fromisoformat(found["not_before"]), datetime.fromisoformat(found["not_after"]))
 
     def anchor(self, pin: str, chain: str) -> str:
         """See `Keys`."""
-        return _ask("anchor", pin, given=chain.encode()).decode()
+        return ask(_KEYS, "anchor", pin, given=chain.encode()).decode()
+
+    def forget(self, path: Path) -> None:
+        """See `Keys`."""
+        keystores.forget(path)
 
 
 def verified(path: Path, message: bytes, signature: bytes) -> str:
     """Identifier of the public key in a file (PEM) if the signature is by it; raises Misconfigured where it is not."""
     given = {"message": base64.b64encode(message).decode(), "signature": base64.b64encode(signature).decode()}
-    return _ask("verify", str(path), given=json.dumps(given).encode()).decode()
+    return ask(_KEYS, "verify", str(path), given=json.dumps(given).encode()).decode()
 
 
 def is_signature(value: bytes) -> bool:
@@ -124,20 +123,3 @@ def _by_openssl(path: Path, content: bytes) -> bytes:
     except (OSError, subprocess.TimeoutExpired, Misconfigured):
         return b""
     return done.stdout if done.returncode == 0 and is_signature(done.stdout) else b""
-
-
-def _ask(*task: str, given: bytes) -> bytes:
-    # Without site, which takes longer than a signature, but with all places from which this process imports.
-    paths = [str(Path(__file__).parents[1]), *(path for path in sys.path if os.path.isabs(path))]
-    argv = [sys.executable, "-I", "-S", "-c", _START, str(len(paths)), *paths, *task]
-    environment = {"LC_ALL": "C"}
-    if sys.platform == "win32":
-        environment["SYSTEMROOT"] = os.environ.get("SYSTEMROOT", r"C:\Windows")
-    try:
-        done = subprocess.run(argv, input=given, capture_output=True, timeout=PATIENCE, env=environment, cwd=os.sep)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Misconfigured(f"the key process did not work: {error}") from error
-    if done.returncode:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise Misconfigured(f"{task[0]}: {lines[-1][:1000] if lines else f'status {done.returncode}'}")
-    return done.stdout

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
@@ -108,7 +109,7 @@ class StateFolder:
         return keystores.file_of(self.keys, key_id)
 
     def key_place(self, key_id: str) -> str:
-        """``hardware`` or ``file``."""
+        """``hardware``, ``keystore`` or ``file``, as keys are made and moved."""
         return keystores.place(self.key_file(key_id))
 
     def key_told(self) -> tuple[str, str]:
@@ -159,11 +160,13 @@ class StateFolder:
         else:
             write_json(self.folder / f"{name}.json", value)
 
-    def forget_keys(self, *kept: str) -> None:
-        """Remove every key but these."""
+    def forget_keys(self, kept: str, forget: Callable[[Path], None]) -> None:
+        """Remove every key but one; a file whose key ``forget`` cannot delete stays until the next time."""
         for path in self.keys.iterdir():
-            if path.name.split(".")[0] not in kept:
-                remove(path)
+            if path.name.split(".")[0] != kept:
+                with suppress(Misconfigured):
+                    forget(path)
+                    remove(path)
 
     def _read(self, name: str, kind: type[T]) -> T | None:
         found = read_json(self.folder / name)

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from agent import keys, wire
+from agent import keys, keystores, wire
 from agent.errors import Misconfigured
 from agent.settings import IN_FILE
 from agent.signing import Validity
@@ -338,6 +338,9 @@ class KeysHere:
     def anchor(self, pin: str, chain: str) -> str:
         with self._told():
             return keys.anchor(pin, chain.encode()).decode()
+
+    def forget(self, path: Path) -> None:
+        keystores.forget(path)
 
     @contextmanager
     def _told(self) -> Iterator[None]:

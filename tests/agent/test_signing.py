@@ -36,7 +36,7 @@ def never(*given: object, **named: object) -> bytes:
 @pytest.mark.skipif(not Path(signing.OPENSSL).exists(), reason="no openssl: it comes with ca-certificates")
 def test_openssl_signs_where_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, public = made(tmp_path)
-    monkeypatch.setattr(signing, "_ask", never)
+    monkeypatch.setattr(signing, "ask", never)
     signs(path, public)
 
 
