@@ -19,6 +19,8 @@ from agent.own_process import Ended, ask
 from agent.sealed_key import ENROL_AGAIN, PUBLIC
 
 MODULE = "agent.cng"
+PATIENCE = 40
+"""Seconds that a TPM has for one task: fewer than a process has that asks for a signature itself."""
 NAME = r"ztagent-[0-9a-f]{32}"
 """Names of keys; the file that stands for one until it is made bears it, too. No other key is ever touched."""
 
@@ -38,7 +40,7 @@ class Cng:
         half = folder / f"{name}{self.ending}"
         try:
             write_json(half, {})
-            public = ask(MODULE, "make", self.ending, name)
+            public = ask(MODULE, "make", self.ending, name, patience=PATIENCE)
         except Ended:
             raise
         except Misconfigured:
@@ -53,7 +55,8 @@ class Cng:
     def sign(self, path: Path, content: bytes) -> bytes:
         """One process; nothing of a key is held between two."""
         public = sealed_key.held(path)[PUBLIC]
-        return ask(MODULE, "sign", self.ending, _name(path), public.hex(), given=content)
+        task = ("sign", self.ending, _name(path), public.hex())
+        return ask(MODULE, *task, given=content, patience=PATIENCE)
 
     def public(self, path: Path) -> bytes:
         """Asks nobody."""
@@ -61,7 +64,7 @@ class Cng:
 
     def forget(self, path: Path) -> None:
         """Delete the key that a file names, be it whole or half made; raises Misconfigured where Windows does not."""
-        ask(MODULE, "delete", self.ending, _name(path))
+        ask(MODULE, "delete", self.ending, _name(path), patience=PATIENCE)
 
 
 def _name(path: Path) -> str:

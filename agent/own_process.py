@@ -28,7 +28,7 @@ _OF_WINDOWS = ("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "PROGRAMDATA", "ALLUSERSPR
 """By these its libraries find their own files."""
 
 
-def ask(module: str, *task: str, given: bytes = b"") -> bytes:
+def ask(module: str, *task: str, given: bytes = b"", patience: float = PATIENCE) -> bytes:
     """What ``main`` of the module writes for a task, whose arguments every user may see, and for what is given to it on
     standard input; raises Misconfigured with its reason where it cannot."""
     # Without site, which takes longer than a signature, but with all places from which this process imports.
@@ -38,9 +38,9 @@ def ask(module: str, *task: str, given: bytes = b"") -> bytes:
     if sys.platform == "win32":
         environment |= {name: os.environ[name] for name in _OF_WINDOWS if name in os.environ}
     try:
-        done = subprocess.run(argv, input=given, capture_output=True, timeout=PATIENCE, env=environment, cwd=os.sep)
+        done = subprocess.run(argv, input=given, capture_output=True, timeout=patience, env=environment, cwd=os.sep)
     except subprocess.TimeoutExpired:
-        raise Ended(f"the process that uses the key did not answer within {PATIENCE} s and was ended") from None
+        raise Ended(f"the process that uses the key did not answer within {patience} s and was ended") from None
     except OSError as error:
         raise Misconfigured(f"the process that uses the key did not start: {error}") from error
     if done.returncode:

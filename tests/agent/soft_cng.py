@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from agent import cng, cng_keys
 from agent.errors import Misconfigured
-from agent.own_process import Ended
+from agent.own_process import PATIENCE, Ended
 
 TPM, SOFTWARE = "Microsoft Platform Crypto Provider", "Microsoft Software Key Storage Provider"
 NTE_BAD_FLAGS, NTE_BAD_KEY_STATE, NTE_BAD_TYPE = 0x80090009, 0x8009000B, 0x8009000A
@@ -90,9 +90,9 @@ class SoftCng:
         monkeypatch.setattr(cng, "library", lambda: SimpleNamespace(**self._thunks))
         monkeypatch.setattr(cng_keys, "ask", self.ask)
 
-    def ask(self, module: str, *task: str, given: bytes = b"") -> bytes:
+    def ask(self, module: str, *task: str, given: bytes = b"", patience: float = 0.0) -> bytes:
         """`agent.own_process.ask`, without the process."""
-        assert module == "agent.cng"
+        assert module == "agent.cng" and 0 < patience < PATIENCE
         written, said = io.BytesIO(), io.StringIO()
         out = io.TextIOWrapper(written)
         came = io.TextIOWrapper(io.BytesIO(given))

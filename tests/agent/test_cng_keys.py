@@ -373,6 +373,5 @@ def test_a_process_that_hangs_is_ended_and_one_that_breaks_down_is_told(
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(Ended, match="broke down: sign ended with status 3"):
         own_process.ask("breaking", "sign")
-    monkeypatch.setattr(own_process, "PATIENCE", 0.2)
     with pytest.raises(Ended, match=r"did not answer within 0\.2 s and was ended"):
-        own_process.ask("hanging", "sign")
+        own_process.ask("hanging", "sign", patience=0.2)
