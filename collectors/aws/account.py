@@ -8,8 +8,9 @@ from typing import Any
 from collectors.aws.credential_report import TRACKED_SINCE, CredentialReport
 from collectors.aws.look import Look, text
 from collectors.aws.operations import ALIASES, REPORT, SUMMARY, VIRTUAL_DEVICES
+from collectors.aws.placement import placed
 from scanner.errors import Malformed, ReadError
-from scanner.facts import Account, Placement, RootUser
+from scanner.facts import Account, RootUser
 from scanner.model import GapWhy, Record
 
 
@@ -23,19 +24,7 @@ def read(look: Look, report: CredentialReport | None) -> Iterator[Record]:
         except ReadError as error:
             yield from look.lost(ALIASES, error, asset=look.home)
         yield from look.saw(Account(asset=look.home, observed_at=look.begun, name=name, provider="aws"))
-    yield from look.saw(
-        Placement(
-            asset=look.home,
-            observed_at=look.begun,
-            directory="none",
-            groups=[],
-            organizational_unit="none",
-            account=look.home,
-            tags=None,
-            addresses=[],
-            host_name="none",
-        )
-    )
+    yield from look.saw(placed(look, look.home, None))
     detail = "tags of an account stand with its organization, which is not read"
     yield from look.gap("Placement", GapWhy.UNSUPPORTED, detail, asset=look.home, field="tags")
     if look.wants("RootUser"):

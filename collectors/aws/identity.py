@@ -9,7 +9,7 @@ from typing import Any
 
 from collectors.aws import role_trusts, sign_in
 from collectors.aws.credential_report import TRACKED_SINCE, CredentialReport, ReportRow, parse
-from collectors.aws.look import Look, instant, items, tag_list, tags_of, text
+from collectors.aws.look import Look, instant, items, tags_of, text
 from collectors.aws.operations import (
     DETAILS,
     ORGANIZATION,
@@ -18,6 +18,7 @@ from collectors.aws.operations import (
     SERVICE_CREDENTIALS,
     USER_DEVICES,
 )
+from collectors.aws.placement import placed
 from collectors.aws.policies import Power, Statement, power, statements, trusted
 from collectors.aws.source import OF_USER
 from collectors.ports.aws import Answer
@@ -27,7 +28,6 @@ from scanner.facts import (
     Activity,
     Authenticators,
     Credentials,
-    Placement,
     Privilege,
     User,
 )
@@ -139,19 +139,7 @@ def read(look: Look, report: CredentialReport | None) -> Iterator[Record]:
             yield from look.gap("User", GapWhy.UNSEEN, "not in the credential report", asset=asset, field="enabled")
         told_at = look.begun if report is None or row is None else min(look.begun, report.made_at)
         yield from _user(look, asset, told_at, name, tags, row, others)
-        yield from look.saw(
-            Placement(
-                asset=asset,
-                observed_at=look.begun,
-                directory="none",
-                groups=sorted(groups),
-                organizational_unit="none",
-                account=look.home,
-                tags=tag_list(tags),
-                addresses=[],
-                host_name="none",
-            )
-        )
+        yield from look.saw(placed(look, asset, tags, groups=groups))
         can = principals.power(holder, "UserPolicyList")
         yield from _privilege(look, asset, arn, can, principals)
         if row is not None and report is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collectors.aws.paging import ec2_listing, iam_listing, kms_listing
 from collectors.aws.posture_operations import POSTURE
 from collectors.aws.source import (
     OF_LOG,
@@ -31,14 +32,13 @@ _REPORTED = (
     "RootUser.last_used",
 )
 DETAILS = Source(
-    Operation(
-        "iam",
+    iam_listing(
         "GetAccountAuthorizationDetails",
-        lists=("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"),
-        page_in="Marker",
-        page_out="Marker",
-        more="IsTruncated",
-        given={"MaxItems": 1000},
+        "UserDetailList",
+        "GroupDetailList",
+        "RoleDetailList",
+        "Policies",
+        MaxItems=1000,
     ),
     "all users, groups, roles and policies in a few pages",
     (*OF_USER, "AccountAdministration", "RoleTrusts", "Placement"),
@@ -60,52 +60,22 @@ SUMMARY = Source(
     ("RootUser.mfa", "RootUser.access_keys"),
 )
 VIRTUAL_DEVICES = Source(
-    Operation(
-        "iam",
-        "ListVirtualMFADevices",
-        lists=("VirtualMFADevices",),
-        page_in="Marker",
-        page_out="Marker",
-        more="IsTruncated",
-        given={"AssignmentStatus": "Assigned", "MaxItems": 1000},
-    ),
+    iam_listing("ListVirtualMFADevices", "VirtualMFADevices", AssignmentStatus="Assigned", MaxItems=1000),
     "whether the second factor of the root user is an application on a telephone",
     ("RootUser.mfa",),
 )
 USER_DEVICES = Source(
-    Operation(
-        "iam",
-        "ListMFADevices",
-        lists=("MFADevices",),
-        page_in="Marker",
-        page_out="Marker",
-        more="IsTruncated",
-    ),
+    iam_listing("ListMFADevices", "MFADevices"),
     "kinds of second factors, asked only of users who have one",
     ("Authenticators",),
 )
 SERVICE_CREDENTIALS = Source(
-    Operation(
-        "iam",
-        "ListServiceSpecificCredentials",
-        lists=("ServiceSpecificCredentials",),
-        page_in="Marker",
-        page_out="Marker",
-        more="IsTruncated",
-        given={"AllUsers": True, "MaxItems": 1000},
-    ),
+    iam_listing("ListServiceSpecificCredentials", "ServiceSpecificCredentials", AllUsers=True, MaxItems=1000),
     "keys of single services, which the credential report leaves out: without them nobody is known to be locked out",
     ("User.enabled",),
 )
 ALIASES = Source(
-    Operation(
-        "iam",
-        "ListAccountAliases",
-        lists=("AccountAliases",),
-        page_in="Marker",
-        page_out="Marker",
-        more="IsTruncated",
-    ),
+    iam_listing("ListAccountAliases", "AccountAliases"),
     "name of the account",
     ("Account.name",),
 )
@@ -120,26 +90,12 @@ REGIONS = Source(
     (*OF_SEGMENT, *OF_STORE, *OF_LOG, "Placement"),
 )
 GROUPS = Source(
-    Operation(
-        "ec2",
-        "DescribeSecurityGroups",
-        lists=("SecurityGroups",),
-        page_in="NextToken",
-        page_out="NextToken",
-        given={"MaxResults": 1000},
-    ),
+    ec2_listing("DescribeSecurityGroups", "SecurityGroups", MaxResults=1000),
     "security groups and their rules",
     (*OF_SEGMENT, "Placement"),
 )
 INTERFACES = Source(
-    Operation(
-        "ec2",
-        "DescribeNetworkInterfaces",
-        lists=("NetworkInterfaces",),
-        page_in="NextToken",
-        page_out="NextToken",
-        given={"MaxResults": 1000},
-    ),
+    ec2_listing("DescribeNetworkInterfaces", "NetworkInterfaces", MaxResults=1000),
     "which security groups are bound to anything, and which hosts share one or a subnet",
     (
         "SegmentPolicy.applied",
@@ -154,14 +110,7 @@ INTERFACES = Source(
     ),
 )
 VOLUMES = Source(
-    Operation(
-        "ec2",
-        "DescribeVolumes",
-        lists=("Volumes",),
-        page_in="NextToken",
-        page_out="NextToken",
-        given={"MaxResults": 500},
-    ),
+    ec2_listing("DescribeVolumes", "Volumes", MaxResults=500),
     "block volumes and whether they are encrypted",
     (*OF_STORE, "Placement"),
 )
@@ -200,12 +149,12 @@ BUCKET_TAGS = Source(
 )
 _OF_KEY = ("EncryptionAtRest.key_holder", "EncryptionAtRest.rotation", "EncryptionAtRest.key_apart")
 KEYS = Source(
-    Operation("kms", "ListKeys", lists=("Keys",), page_in="Marker", page_out="NextMarker", more="Truncated"),
+    kms_listing("ListKeys", "Keys"),
     "the keys of the account, to tell them from those of others",
     _OF_KEY,
 )
 KEY_ALIASES = Source(
-    Operation("kms", "ListAliases", lists=("Aliases",), page_in="Marker", page_out="NextMarker", more="Truncated"),
+    kms_listing("ListAliases", "Aliases"),
     "which key a name stands for",
     _OF_KEY,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collectors.aws.paging import ec2_listing, iam_listing
 from collectors.aws.source import OF_SEGMENT, Source
 from collectors.ports.aws import Operation
 
@@ -52,50 +53,22 @@ BUCKET_LIFECYCLE = Source(
     ("Retention.policy",),
 )
 SNAPSHOTS = Source(
-    Operation(
-        "ec2",
-        "DescribeSnapshots",
-        lists=("Snapshots",),
-        page_in="NextToken",
-        page_out="NextToken",
-        given={"OwnerIds": ["self"], "MaxResults": 1000},
-    ),
+    ec2_listing("DescribeSnapshots", "Snapshots", OwnerIds=["self"], MaxResults=1000),
     "copies of volumes: whether they are encrypted, and which of them everybody may restore",
     ("EncryptionAtRest.copies_encrypted", "StoreExposure.public"),
 )
 IMAGES = Source(
-    Operation(
-        "ec2",
-        "DescribeImages",
-        lists=("Images",),
-        page_in="NextToken",
-        page_out="NextToken",
-        given={"Owners": ["self"], "IncludeDisabled": True, "MaxResults": 1000},
-    ),
+    ec2_listing("DescribeImages", "Images", Owners=["self"], IncludeDisabled=True, MaxResults=1000),
     "images that everybody may start, and copies of volumes in them",
     ("StoreExposure.public",),
 )
 SUBNETS = Source(
-    Operation(
-        "ec2",
-        "DescribeSubnets",
-        lists=("Subnets",),
-        page_in="NextToken",
-        page_out="NextToken",
-        given={"MaxResults": 1000},
-    ),
+    ec2_listing("DescribeSubnets", "Subnets", MaxResults=1000),
     "subnets, each a segment with a border of its own",
     (*OF_SEGMENT, "Placement"),
 )
 NETWORK_ACLS = Source(
-    Operation(
-        "ec2",
-        "DescribeNetworkAcls",
-        lists=("NetworkAcls",),
-        page_in="NextToken",
-        page_out="NextToken",
-        given={"MaxResults": 1000},
-    ),
+    ec2_listing("DescribeNetworkAcls", "NetworkAcls", MaxResults=1000),
     "what the border of a subnet lets in before any security group is asked",
     (
         "SegmentPolicy.rules",
@@ -110,15 +83,7 @@ PASSWORD_POLICY = Source(
     ("PasswordPolicy",),
 )
 ROLES = Source(
-    Operation(
-        "iam",
-        "ListRoles",
-        lists=("Roles",),
-        page_in="Marker",
-        page_out="Marker",
-        more="IsTruncated",
-        given={"MaxItems": 1000},
-    ),
+    iam_listing("ListRoles", "Roles", MaxItems=1000),
     "the longest session of each role, which the listing of everything leaves out",
     ("RoleTrusts.trusts",),
 )

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from collectors.aws.look import Look, tag_list, tags_of
+from collectors.aws.look import Look, tags_of
+from collectors.aws.placement import placed
 from collectors.aws.security_groups import Bound, Permit
 from collectors.aws.traffic import Traffic, together
-from scanner.facts import PeerIsolation, Placement, Segment
+from scanner.facts import PeerIsolation, Segment
 from scanner.facts.network import SegmentRule
 from scanner.model import GapWhy, Record
 
@@ -40,17 +41,7 @@ def described(
         yield from look.gap("Segment", GapWhy.UNSUPPORTED, detail, asset=asset, field="zone")
     yield from look.saw(
         Segment(asset=asset, observed_at=look.begun, name=name, zone=zone),
-        Placement(
-            asset=asset,
-            observed_at=look.begun,
-            directory="none",
-            groups=[],
-            organizational_unit="none",
-            account=look.home,
-            tags=tag_list(tags),
-            addresses=addresses,
-            host_name="none",
-        ),
+        placed(look, asset, tags, addresses=addresses),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from collectors.aws import bucket_posture, snapshots
 from collectors.aws.bucket_posture import Block
 from collectors.aws.keys import KeyRing, KeyState, losses
-from collectors.aws.look import Look, instant, tag_list, tags_of, text
+from collectors.aws.look import Look, instant, tags_of, text
 from collectors.aws.operations import (
     BUCKET_ENCRYPTION,
     BUCKET_PLACE,
@@ -17,10 +17,11 @@ from collectors.aws.operations import (
     BUCKETS,
     VOLUMES,
 )
+from collectors.aws.placement import placed
 from collectors.aws.snapshots import Copies
 from collectors.aws.source import OF_STORE
 from scanner.errors import Malformed, ReadError
-from scanner.facts import DataStore, EncryptionAtRest, Placement, StoreExposure
+from scanner.facts import DataStore, EncryptionAtRest, StoreExposure
 from scanner.model import GapWhy, Record
 
 ENCRYPTED_SINCE = datetime(2023, 1, 5, tzinfo=UTC)
@@ -200,15 +201,5 @@ def _store(look: Look, asset: str, name: str, tags: dict[str, str] | None, categ
         yield from look.gap("DataStore", GapWhy.UNSUPPORTED, detail, asset=asset, field="sensitive")
     yield from look.saw(
         DataStore(asset=asset, observed_at=look.begun, category=category, sensitive=given, name=name),
-        Placement(
-            asset=asset,
-            observed_at=look.begun,
-            directory="none",
-            groups=[],
-            organizational_unit="none",
-            account=look.home,
-            tags=None if tags is None else tag_list(tags),
-            addresses=[],
-            host_name="none",
-        ),
+        placed(look, asset, tags),
     )

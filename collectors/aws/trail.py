@@ -9,9 +9,10 @@ from typing import Any
 
 from collectors.aws.look import Look, instant, items, text
 from collectors.aws.operations import TRAIL_EVENTS, TRAIL_STATUS, TRAILS
+from collectors.aws.placement import placed
 from collectors.aws.source import OF_LOG
 from scanner.errors import Malformed, ReadError
-from scanner.facts import LogDelivery, LogForwarding, LogSource, Placement
+from scanner.facts import LogDelivery, LogForwarding, LogSource
 from scanner.model import GapWhy, Record
 
 RECORDED = ["result", "what", "when", "who"]
@@ -93,17 +94,7 @@ def _trail(look: Look, arn: str, trail: Mapping[str, Any], home: str) -> Iterato
             LogSource(asset=asset, observed_at=look.begun, pillar=where, name=f"{name} ({stream} events)"),
             LogDelivery(asset=asset, observed_at=look.begun, ever_arrived=ever, last_arrived=last, carries=carries),
             LogForwarding(asset=asset, observed_at=look.begun, destinations=_destinations(trail)),
-            Placement(
-                asset=asset,
-                observed_at=look.begun,
-                directory="none",
-                groups=[],
-                organizational_unit="none",
-                account=look.home,
-                tags=None,
-                addresses=[],
-                host_name="none",
-            ),
+            placed(look, asset, None),
         )
         yield from look.gap("Placement", GapWhy.UNSUPPORTED, "tags of trails are not read", asset=asset, field="tags")
 
