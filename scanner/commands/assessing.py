@@ -11,6 +11,7 @@ import click
 
 from scanner.collecting.collect import collect
 from scanner.collecting.progress import Progress
+from scanner.commands.printing import json_option, say, say_json
 from scanner.commands.session import (
     EXIT_BLIND,
     as_of_option,
@@ -20,7 +21,6 @@ from scanner.commands.session import (
     exit_code,
     fail_on_option,
     installed,
-    json_option,
     locate,
     moment,
     open_baseline,
@@ -28,8 +28,6 @@ from scanner.commands.session import (
     open_registers,
     open_store,
     quiet_option,
-    say,
-    say_json,
     store_option,
     summary,
     targets_option,

@@ -9,17 +9,15 @@ import click
 
 from scanner.collecting.collect import collect as run
 from scanner.collecting.planning import plan as planned
+from scanner.commands.printing import json_option, say, say_json
 from scanner.commands.session import (
     EXIT_BLIND,
     estate_option,
     installed,
-    json_option,
     moment,
     open_estate,
     open_store,
     quiet_option,
-    say,
-    say_json,
     store_option,
     targets_option,
     tell_unread,

@@ -15,7 +15,8 @@ import click
 import msgspec
 
 from scanner.commands.filling import fill_form, say_names
-from scanner.commands.session import engine_on, installed, json_option, locate, say, say_json, store_option
+from scanner.commands.printing import json_option, say, say_json
+from scanner.commands.session import engine_on, installed, locate, store_option
 from scanner.errors import UnknownName, UsageError
 from scanner.grading.assess import Graded, assessment_digest, grade
 from scanner.grading.dossier import dossier, evidence_of, seen, sentence

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from scanner.collecting.redaction import printable
-from scanner.commands.session import say, say_json
+from scanner.commands.printing import say, say_json
 from scanner.errors import ConfigurationError, Problem, UsageError
 from scanner.result.dossier import Dossier
 from scanner.sealed.disk import write_whole

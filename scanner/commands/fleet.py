@@ -15,7 +15,6 @@ from scanner.commands import fleet_agents
 from scanner.commands.fleet_options import (
     database_of,
     folder_option,
-    json_option,
     networks_option,
     now_ms,
     say_list,
@@ -23,6 +22,7 @@ from scanner.commands.fleet_options import (
     shown_time,
 )
 from scanner.commands.fleet_signal import signal
+from scanner.commands.printing import json_option, say, say_json
 from scanner.errors import UsageError
 from scanner.fleet import journal, operations, tokens
 from scanner.fleet.authority import make_issuing, pin_of
@@ -126,8 +126,6 @@ def rekey(folder: Path, agents: tuple[str, ...], everyone: bool, issuing: bool, 
 @json_option
 def audit(folder: Path, last: int, verify: bool, as_json: bool) -> None:
     """Show or prove the audit log and the log of issuance."""
-    from scanner.commands.session import say, say_json
-
     with database_of(folder) as database:
         if verify:
             for chain in (journal.AUDIT, journal.ISSUANCE):
@@ -148,7 +146,6 @@ def audit(folder: Path, last: int, verify: bool, as_json: bool) -> None:
 @folder_option
 def openapi(folder: Path) -> None:
     """Print the OpenAPI 3.1 document of the server: what agents and policy engines may ask, and what is answered."""
-    from scanner.commands.session import say_json
     from scanner.fleet.openapi import document
 
     say_json(document(load_settings(folder).url))

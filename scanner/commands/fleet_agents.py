@@ -12,11 +12,11 @@ import msgspec
 from scanner.commands.fleet_options import (
     database_of,
     folder_option,
-    json_option,
     now_ms,
     reason_option,
     shown_time,
 )
+from scanner.commands.printing import json_option, say, say_json
 from scanner.fleet import operations, versions
 from scanner.fleet.reading import AgentSeen, FleetReader
 
@@ -28,8 +28,6 @@ from scanner.fleet.reading import AgentSeen, FleetReader
 @json_option
 def list_(folder: Path, status: str | None, odd: bool, as_json: bool) -> None:
     """List agents, one a line."""
-    from scanner.commands.session import say, say_json
-
     reader, now = FleetReader.open(folder), now_ms()
     found = [
         agent
@@ -52,8 +50,6 @@ def list_(folder: Path, status: str | None, odd: bool, as_json: bool) -> None:
 @json_option
 def show(folder: Path, agent: str, as_json: bool) -> None:
     """Show one agent: what the server knows, and every section that it told; all of it is the host's own word."""
-    from scanner.commands.session import say, say_json
-
     with database_of(folder) as database:
         operations.known(database, agent)
     reader, now = FleetReader.open(folder), now_ms()

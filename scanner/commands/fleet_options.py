@@ -13,6 +13,7 @@ from typing import Any
 import click
 import msgspec
 
+from scanner.commands.printing import say, say_json
 from scanner.errors import UsageError
 from scanner.fleet.database import Database
 from scanner.fleet.settings import load_settings, open_database
@@ -25,7 +26,6 @@ folder_option = click.option(
     show_default=True,
     help="The fleet server's folder.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 reason_option = click.option("--reason", required=True, help="Why; stands in the audit log.")
 networks_option = click.option("--network", "networks", multiple=True, metavar="CIDR", help="Only from there; repeat.")
 _UNITS = {"m": 60, "h": 3600, "d": 86_400}
@@ -61,8 +61,6 @@ def seconds(life: str) -> int:
 
 def say_list(found: Sequence[Any], lines: Sequence[str], *, as_json: bool) -> None:
     """Things as JSON, or a line for each."""
-    from scanner.commands.session import say, say_json
-
     if as_json:
         say_json([msgspec.to_builtins(each) for each in found])
         return

@@ -11,12 +11,12 @@ import msgspec
 from scanner.commands.fleet_options import (
     database_of,
     folder_option,
-    json_option,
     networks_option,
     now_ms,
     say_list,
     seconds,
 )
+from scanner.commands.printing import json_option, say, say_json
 from scanner.errors import UnknownName, UsageError
 from scanner.fleet.authority import digest_of_key, load_certificate
 from scanner.fleet.settings import load_settings
@@ -86,7 +86,6 @@ def token(
 @json_option
 def show(folder: Path, agent: str | None, as_json: bool) -> None:
     """Show the verdict on one device, or on all, as the rules have it now; nothing is signed or sent."""
-    from scanner.commands.session import say, say_json
     from scanner.fleet.reading import FleetReader
     from scanner.fleet.serving import standing_of
     from scanner.fleet.signal_verdict import judge
@@ -112,7 +111,6 @@ def show(folder: Path, agent: str | None, as_json: bool) -> None:
 @folder_option
 def rules(folder: Path) -> None:
     """Check the file of rules, and print its digest and what it demands."""
-    from scanner.commands.session import say
     from scanner.fleet.serving import standing_of
 
     found = standing_of(folder, load_settings(folder)).rules

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from scanner.commands.session import engine_on, installed, json_option, locate, open_estate, say, say_json, store_option
+from scanner.commands.printing import json_option, say, say_json
+from scanner.commands.session import engine_on, installed, locate, open_estate, store_option
 from scanner.errors import UnknownName, UsageError
 from scanner.grading.assume import Assumption, Assumptions, assumed
 from scanner.grading.lift import Branch, Cell, Cost, Need, Prices, cells

@@ -11,16 +11,8 @@ import click
 
 from scanner import registry
 from scanner.column import Check, ClaimError, fields_of
-from scanner.commands.session import (
-    baseline_option,
-    installed,
-    json_option,
-    open_baseline,
-    open_store,
-    say,
-    say_json,
-    store_option,
-)
+from scanner.commands.printing import json_option, say, say_json
+from scanner.commands.session import baseline_option, installed, open_baseline, open_store, store_option
 from scanner.guideline.crosswalk import load_crosswalks
 from scanner.guideline.nouns import Requirement
 from scanner.model import ENUMS, Text

@@ -6,7 +6,7 @@ import click
 
 from scanner import registry
 from scanner.collecting.permission import ASSUME, NEVER_CALLED, iam_policy, never_asked
-from scanner.commands.session import json_option, say, say_json
+from scanner.commands.printing import json_option, say, say_json
 from scanner.errors import UsageError
 
 

@@ -11,18 +11,16 @@ import click
 import msgspec
 
 from scanner.commands.exception_watch import alarm_line, alarms_told
+from scanner.commands.printing import json_option, say, say_json
 from scanner.commands.register_kinds import ids_of, title_of
 from scanner.commands.session import (
     as_of_option,
     baseline_option,
     estate_option,
-    json_option,
     moment,
     open_baseline,
     open_estate,
     open_registers,
-    say,
-    say_json,
     store_option,
 )
 from scanner.errors import UnknownName

@@ -11,6 +11,7 @@ import click
 
 from scanner import registry
 from scanner.commands.exception_watch import noted
+from scanner.commands.printing import say
 from scanner.commands.register_entering import enter, known_names
 from scanner.commands.register_keeping import keeping
 from scanner.commands.register_kinds import title_of, word_of
@@ -25,7 +26,6 @@ from scanner.commands.session import (
     open_estate,
     open_registers,
     open_store,
-    say,
     store_option,
 )
 from scanner.errors import UnknownName, UsageError

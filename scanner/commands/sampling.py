@@ -9,20 +9,18 @@ from typing import Any
 
 import click
 
+from scanner.commands.printing import json_option, say, say_json
 from scanner.commands.register_entering import enter
 from scanner.commands.register_signing import signing
 from scanner.commands.session import (
     baseline_option,
     estate_option,
     installed,
-    json_option,
     moment,
     open_baseline,
     open_estate,
     open_registers,
     open_store,
-    say,
-    say_json,
     store_option,
 )
 from scanner.errors import UnknownName, UsageError

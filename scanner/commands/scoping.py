@@ -7,19 +7,17 @@ from typing import Any
 
 import click
 
+from scanner.commands.printing import json_option, say, say_json
 from scanner.commands.session import (
     as_of_option,
     baseline_option,
     estate_option,
     installed,
-    json_option,
     moment,
     open_baseline,
     open_estate,
     open_registers,
     open_store,
-    say,
-    say_json,
     store_option,
 )
 from scanner.grading.assess import grade

@@ -7,16 +7,14 @@ from pathlib import Path
 
 import click
 
+from scanner.commands.printing import json_option, say, say_json
 from scanner.commands.session import (
     baseline_option,
     estate_option,
-    json_option,
     moment,
     open_baseline,
     open_estate,
     open_store,
-    say,
-    say_json,
     store_option,
 )
 from scanner.errors import UsageError

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from scanner.commands.session import estate_option, json_option, open_estate, say, say_json_rows
+from scanner.commands.printing import json_option, say, say_json_rows
+from scanner.commands.session import estate_option, open_estate
 from scanner.errors import ConfigurationError, Problem, UnknownName, UsageError, nearest
 from scanner.selection.choice_reader import Candidates
 from scanner.selection.funnel import Pair, Selection, select

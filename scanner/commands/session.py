@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,11 +12,11 @@ from typing import Any, TypeVar
 
 import click
 import duckdb
-import msgspec
 
 from scanner import registry
 from scanner.collecting.progress import ReadState, Silent, progress_on
 from scanner.collecting.redaction import printable
+from scanner.commands.printing import LINE_LIMIT, say
 from scanner.errors import EngineError, SealError, UsageError
 from scanner.grading.grade import DOCUMENTS
 from scanner.guideline.baseline import load_baseline
@@ -36,7 +34,6 @@ from scanner.sealed.seal import STORE_FILE, verify
 from scanner.sealed.store import Store
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
-LINE_LIMIT = 4000
 EARLIEST, LATEST = 2000, 3000
 """Years that an assessment may be of."""
 EXIT_CRASHED, EXIT_BELOW, EXIT_BLIND = 1, 3, 4
@@ -59,7 +56,6 @@ store_option = click.option(
     show_default=True,
     help="Folder of sealed collections and assessments.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 quiet_option = click.option("--quiet", is_flag=True, help="No progress on stderr.")
 baseline_option = click.option(
     "--baseline", "baseline_id", default="fsc-2024", show_default=True, help="Id of a baseline, or a folder."
@@ -125,47 +121,6 @@ def tell_unread(progress: Silent) -> bool:
     for each in unread:
         click.echo(printable(f"ztgrade: not read: {each.line}", LINE_LIMIT), err=True)
     return bool(unread)
-
-
-def say(line: str = "") -> None:
-    """A line for people on stdout, with everything hostile in it made harmless; its spaces are kept."""
-    shown = "".join(letter if letter.isprintable() else " " for letter in line[: LINE_LIMIT + 1])
-    click.echo(shown if len(shown) <= LINE_LIMIT else shown[: LINE_LIMIT - 3] + "...")
-
-
-def say_json(value: Any, indent: int | None = 1) -> None:
-    """A value as JSON on stdout; what could steer a terminal stands in it escaped."""
-    text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False, allow_nan=False, indent=indent)
-    click.echo(_UNUSUAL.sub(_escaped, text))
-
-
-def say_json_rows(head: Mapping[str, Any], name: str, rows: Iterable[Any]) -> None:
-    """What ``say_json`` prints of ``{**head, name: list(rows)}``, row by row, for there may be very many."""
-    first = json.dumps(msgspec.to_builtins(dict(head)), ensure_ascii=False, allow_nan=False, indent=1)
-    told = [f"{first[:-2]},\n {json.dumps(name)}: [" if head else f"{{\n {json.dumps(name)}: ["]
-    between, after = "\n  ", "]\n}"
-    for row in rows:
-        text = json.dumps(msgspec.to_builtins(row), ensure_ascii=False, allow_nan=False, indent=1)
-        told.append(between + text.replace("\n", "\n  "))
-        between, after = ",\n  ", "\n ]\n}"
-        if len(told) > ROWS_AT_ONCE:
-            click.echo(_UNUSUAL.sub(_escaped, "".join(told)), nl=False)
-            told.clear()
-    click.echo(_UNUSUAL.sub(_escaped, "".join(told) + after))
-
-
-ROWS_AT_ONCE = 500
-"""Rows of JSON that are printed together."""
-
-_UNUSUAL = re.compile(r"[^\x20-\x7e\n]")
-
-
-def _escaped(match: re.Match[str]) -> str:
-    letter = match.group()
-    if letter.isprintable() and letter <= "\uffff":
-        return letter
-    units = letter.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{int.from_bytes(units[place : place + 2], 'big'):04x}" for place in range(0, len(units), 2))
 
 
 def exit_code(assessment: Assessment, previous: Assessment | None, fail_on: Sequence[str]) -> int:

@@ -11,17 +11,8 @@ import click
 
 from scanner.commands.assessing import scan_store
 from scanner.commands.explaining import write_report
-from scanner.commands.session import (
-    json_option,
-    moment,
-    open_estate,
-    open_store,
-    quiet_option,
-    say,
-    say_json,
-    summary,
-    watch,
-)
+from scanner.commands.printing import json_option, say, say_json
+from scanner.commands.session import moment, open_estate, open_store, quiet_option, summary, watch
 from scanner.demo.bank import write as write_bank
 from scanner.demo.description import read_description
 from scanner.errors import UsageError

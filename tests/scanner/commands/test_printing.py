@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scanner.commands.session import ROWS_AT_ONCE, say_json, say_json_rows
+from scanner.commands.printing import ROWS_AT_ONCE, say_json, say_json_rows
 
 ROWS: list[list[Any]] = [
     [],
