@@ -129,16 +129,16 @@ class FleetReader:
     def page(self, after: int, most: int) -> list[AgentSeen]:
         """So many agents at most, in the order of enrolment, from the one after this number."""
         sql = f"{_AGENTS} WHERE agent.number > ? ORDER BY agent.number LIMIT ?"
-        return [_agent(row) for row in self._database.rows(sql, (after, most))]
+        return [_agent(row) for row in self._rows(sql, (after, most))]
 
     def agent(self, agent: str) -> AgentSeen | None:
         """One agent by its id."""
-        found = self._database.rows(f"{_AGENTS} WHERE agent.id = ?", (agent,))
+        found = self._rows(f"{_AGENTS} WHERE agent.id = ?", (agent,))
         return _agent(found[0]) if found else None
 
     def sections(self, agent: AgentSeen, *, past: bool = False) -> list[SectionSeen]:
         """The sections of an agent as they are, or also as they were."""
-        rows = self._database.rows(_SECTIONS + ("" if past else _NOW) + _IN_ORDER, (agent.number,))
+        rows = self._rows(_SECTIONS + ("" if past else _NOW) + _IN_ORDER, (agent.number,))
         return [
             SectionSeen(
                 name,
@@ -155,6 +155,12 @@ class FleetReader:
     def close(self) -> None:
         """Let go of the database."""
         self._database.close()
+
+    def _rows(self, sql: str, parameters: tuple[str | int, ...]) -> list[Row]:
+        """What a query finds in tables of a version that is known; StoreError where a newer one has come meanwhile."""
+        found = self._database.rows(sql, parameters)
+        demand_readable(self._database)  # afterwards, for a version only ever rises
+        return found
 
 
 def _agent(row: Row) -> AgentSeen:

@@ -17,9 +17,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from agent import wire
+from scanner.errors import StoreError
 from scanner.fleet.answers import Refused, refusal, response
 from scanner.fleet.connection import SHOWN
-from scanner.fleet.database import Database, Unavailable
+from scanner.fleet.database import Database
 from scanner.fleet.door import Allowance
 from scanner.fleet.reading import AgentSeen, FleetReader
 from scanner.fleet.signal_audit import Ledger
@@ -194,7 +195,7 @@ class Signal:
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        except Unavailable as error:
+        except StoreError as error:
             raise Refused(refusal("store", "the store could not be asked", 5)) from error
         finally:
             self._waiting -= 1

@@ -237,6 +237,26 @@ def test_whoever_writes_sees_the_version_in_the_same_transaction(tmp_path: Path)
     database.close()
 
 
+def test_whoever_reads_takes_nothing_from_tables_that_a_newer_one_changed_since_they_were_opened(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "fleet.db"
+    older(path)
+    reader, store = FleetReader.of_file(path), FleetStore.open(path)
+    agents = store.agents()
+    assert next(agents).sections
+    first = next(reader.agents())
+    set_version(path, b"3000")
+
+    for look in (lambda: list(reader.agents()), lambda: reader.agent(first.id), lambda: reader.sections(first)):
+        with pytest.raises(StoreError, match="of version 3000"):
+            look()
+    with pytest.raises(Unreachable, match="of version 3000"):
+        list(agents)
+    reader.close()
+    store.close()
+
+
 def test_a_newer_database_is_refused_by_everything_and_not_touched(tmp_path: Path) -> None:
     folder = make_fleet(tmp_path / "server")
     set_version(folder / "fleet.db", b"3000")

@@ -427,3 +427,16 @@ def test_a_token_that_is_made_is_set_down(fleet: Running) -> None:
         let_in(database, "audited", 60, (), fleet.ms)
 
     assert fleet.events()[-1] == "caller_let_in"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_no_verdict_comes_from_tables_that_a_newer_server_has_changed(tmp_path: Path) -> None:
+    server = signalling(tmp_path / "server")
+    agent, secret = told(server), caller(server)
+    assert ask(server, f"/v1/posture/{agent.id}", secret).status == 200
+    with server.database() as database:
+        database.run("UPDATE meta SET value = ? WHERE name = 'version'", (b"3000",))
+
+    replies = [ask(server, path, secret) for path in (f"/v1/posture/{agent.id}", "/v1/posture")]
+    assert [(reply.status, reply.word) for reply in replies] == [(503, "store")] * 2
+    server.end()
