@@ -146,6 +146,9 @@ class Host(Protocol):
     def passed(self, when: datetime) -> bool:
         """Whether a moment is over."""
 
+    def started(self) -> datetime:
+        """When the system started, in UTC."""
+
 
 class ThisHost:
     """The host on which the agent runs."""
@@ -373,6 +376,10 @@ class ThisHost:
     def passed(self, when: datetime) -> bool:
         """See `Host`."""
         return self.now() > when
+
+    def started(self) -> datetime:
+        """See `Host`."""
+        return datetime.fromtimestamp(psutil.boot_time(), UTC)
 
 
 def _of_interfaces() -> Iterator[tuple[str, str | None]]:

@@ -284,3 +284,8 @@ class Inquiry:
         """See `Host`."""
         self._note("passed", when)
         return self._host.passed(when)
+
+    def started(self) -> datetime:
+        """See `Host`."""
+        self._note("started")
+        return self._host.started()

@@ -6,9 +6,10 @@ Only what lies on the host is read; the caches are renewed by those programs the
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from agent.host import Host
 from agent.section import NotSupported
@@ -18,46 +19,80 @@ TIMES = (PROGRAM, "-qa", "--qf", r"%{NAME}\t%{INSTALLTIME}\n")
 FRESH = timedelta(days=7)
 """As for the lists of apt."""
 _NEVRA = re.compile(r"(\S+)-[^-\s]+-[^-\s]+\.([^.\s]+)")
+_UPDATE = re.compile(r"<update((?:\s+[\w:-]+=\"[^\"]*\")*)\s*/?>")
+_ATTRIBUTE = re.compile(r"([\w:-]+)=\"([^\"]*)\"")
+_WAITS = ("needed", "unwanted")
+"""States of a patch that repairs what is installed here; the second is that of a patch that somebody locked."""
+_LOGS = "--setopt=logdir=/run/ztagent"
+"""dnf does not start where it cannot write its logs, and to those of the system the service may not write."""
 
 
 @dataclass(frozen=True)
 class _Manager:
-    """A program that knows security updates: its path, where its metadata lies, how it is asked, what it prints."""
+    """A program that knows security updates: its path, where its metadata lies, how it is asked, how it answers."""
 
     program: str
     cache: str
     question: tuple[str, ...]
-    form: re.Pattern[str]
-    """Of one line; the group ``package`` is a package to which an update is due, and absent in lines without one."""
-    last: str = ""
-    """How its answer ends, where it has an end by which a cut one is known."""
+    due: Callable[[str], Iterable[tuple[str, ...]]]
+    """What waits, by its output; raises NotSupported where any of that is not understood."""
 
     @property
     def command(self) -> tuple[str, ...]:
         return (self.program, *self.question)
 
 
+def _packages(form: str, output: str) -> Iterator[tuple[str, ...]]:
+    """Name and architecture of a package in each line of the form, whose group ``package`` is absent in a heading."""
+    for line in filter(None, map(str.strip, output.splitlines())):
+        match = re.fullmatch(form, line)
+        if match is None:
+            raise NotSupported(f"its line is not understood: {line[:60]}")
+        if package := match["package"]:
+            parts = _NEVRA.fullmatch(package)
+            yield parts.groups() if parts else (package,)
+
+
+def _patches(output: str) -> Iterator[tuple[str, ...]]:
+    """Patches among all elements ``update``, many of which stand in one line, and some in a list of blocked ones."""
+    if not output.rstrip().endswith("</stream>"):
+        raise NotSupported("it did not end what it had to say")
+    tags = _UPDATE.findall(output)
+    if len(tags) != output.count("<update "):
+        raise NotSupported("one of its updates is not understood")
+    for tag in tags:
+        found = dict(_ATTRIBUTE.findall(tag))
+        if found.get("category") == "security" and found.get("status") in _WAITS:
+            yield (found.get("name", ""),)
+
+
 _DNF5 = _Manager(
     "/usr/bin/dnf5",
     "/var/cache/libdnf5",
-    ("-q", "--cacheonly", "advisory", "list", "--security", "--available"),
-    re.compile(r"Name\s+Type\s+Severity\s+Package\s+Issued|\S+\s+security\s+\S+\s+(?P<package>\S+)\s+[\d-]+ [\d:]+"),
+    (
+        *("-q", "--cacheonly", _LOGS, "--setopt=skip_if_unavailable=0", "--setopt=disable_excludes=*"),
+        *("advisory", "list", "--security", "--available"),
+    ),
+    partial(
+        _packages,
+        r"Name\s+Type\s+Severity\s+Package\s+Issued|\S+\s+security\s+\S+\s+(?P<package>\S+)\s+[\d-]+ [\d:]+",
+    ),
 )
 _DNF4 = _Manager(
     "/usr/bin/dnf",
     "/var/cache/dnf",
-    ("-q", "--cacheonly", "updateinfo", "--list", "--security", "--available"),
-    re.compile(r"\S+\s+\S+/Sec\.\s+(?P<package>\S+)"),
+    (
+        *("-q", "--cacheonly", _LOGS, "--setopt=logfilelevel=0", "--setopt=*.skip_if_unavailable=0"),
+        *("--disableexcludes=all", "--disableplugin=versionlock"),
+        *("updateinfo", "--list", "--security", "--available"),
+    ),
+    partial(_packages, r"\S+\s+\S+/Sec\.\s+(?P<package>\S+)"),
 )
 _ZYPPER = _Manager(
     "/usr/bin/zypper",
     "/var/cache/zypp/raw",
     ("--non-interactive", "--no-refresh", "--xmlout", "list-patches", "--category", "security"),
-    re.compile(
-        r'<update (?=[^>]*\bstatus="needed")(?=[^>]*\bcategory="security")[^>]*\bname="(?P<package>[^"]+)".*|.*',
-        re.DOTALL,
-    ),
-    last="</stream>",
+    _patches,
 )
 MANAGERS = (_DNF5, _DNF4, _ZYPPER)
 
@@ -75,42 +110,49 @@ def times(host: Host) -> Mapping[str, list[int]]:
 
 
 def pending(host: Host) -> int:
-    """How many packages, or with zypper patches, have a security update that is not installed; NotSupported."""
-    manager = next((one for one in MANAGERS if host.exists(one.program)), None)
-    if manager is None:
+    """How many packages, or with zypper patches, have a security update that is not installed; NotSupported.
+
+    A package that is locked or excluded from updates counts: it is as open as any other.
+    """
+    present = [one for one in MANAGERS if host.exists(one.program)]
+    if not present:
         raise NotSupported("neither dnf nor zypper is there")
+    # Of several, the one that is in use here.
+    manager = next((one for one in present if any(True for _ in _telling(host, one))), present[0])
     _refuse_old(host, manager)
     ran = host.run(manager.command)
     if ran.status != 0:
-        said = (ran.errors.strip() or ran.output.strip()).splitlines()[:1]
+        said = ran.errors.strip().splitlines()[-1:]
         raise NotSupported(f"{manager.program} ended with status {ran.status}: {''.join(said)[:120]}")
-    if not ran.output.rstrip().endswith(manager.last):
-        raise NotSupported(f"{manager.program} did not end what it had to say")
-    found = set()
-    for line in filter(None, map(str.strip, ran.output.splitlines())):
-        match = manager.form.fullmatch(line)
-        if match is None:
-            raise NotSupported(f"{manager.program} said what is not understood: {line[:60]}")
-        if package := match["package"]:
-            parts = _NEVRA.fullmatch(package)
-            found.add(parts.groups() if parts and not manager.last else (package, ""))
-    return len(found)
+    try:
+        return len(set(manager.due(ran.output)))
+    except NotSupported as reason:
+        raise NotSupported(f"{manager.program}: {reason}") from reason
 
 
-def _refuse_old(host: Host, manager: _Manager) -> None:
-    """The times of repomd.xml, which these programs set whenever they have asked the repository."""
+def _telling(host: Host, manager: _Manager) -> Iterator[tuple[str, list[str]]]:
+    """Folders of repositories that tell security updates, and the names in them."""
     try:
         repositories = host.listdir(manager.cache)
     except FileNotFoundError:
-        repositories = []
-    telling = 0
+        return
     for name in repositories:
         folder = f"{manager.cache}/{name}/repodata"
-        if not host.exists(folder) or not any("updateinfo" in file for file in host.listdir(folder)):
-            continue
+        if host.exists(folder):
+            files = host.listdir(folder)
+            if "repomd.xml" in files and any("updateinfo" in file for file in files):
+                yield folder, files
+
+
+def _refuse_old(host: Host, manager: _Manager) -> None:
+    """By the youngest of the files whose times these programs set whenever they have asked: zypper that of repomd.xml,
+    dnf that of the list of packages, also where nothing is new there."""
+    telling = 0
+    for folder, files in _telling(host, manager):
         telling += 1
-        asked = host.modified(f"{folder}/repomd.xml")
+        asked = max(host.modified(f"{folder}/{file}") for file in files if file == "repomd.xml" or "primary" in file)
         if host.passed(asked + FRESH):
+            name = folder.split("/")[-2]
             raise NotSupported(
                 f"what {manager.program} knows of {name} is of {asked:%Y-%m-%d}; its makecache renews it"
             )

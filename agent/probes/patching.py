@@ -105,10 +105,10 @@ def _last_of_rpm(times: Mapping[str, list[int]]) -> datetime | None:
 
 
 def _restart_of_rpm(host: Host, times: Mapping[str, list[int]]) -> bool | None:
-    started = re.search(rb"^btime (\d+)$", host.read_file("/proc/stat"), re.MULTILINE)
-    if started is None or container(host):
+    if container(host):
         return None
-    return any(max(times[name]) > int(started[1]) for name in _NEEDS_RESTART if name in times)
+    started = host.started().timestamp()
+    return any(max(times[name]) > started for name in _NEEDS_RESTART if name in times)
 
 
 def _ostree(host: Host) -> Seen:

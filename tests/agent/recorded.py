@@ -15,6 +15,7 @@ from tests.agent import recorded_macos, recorded_rpm, recorded_windows
 from tests.agent.recorded_tpm import CERTIFICATE, tpm
 
 NOW = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
+STARTED = datetime.fromtimestamp(1_795_000_000, UTC)
 GUID = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
 
@@ -174,6 +175,9 @@ class RecordedHost:
 
     def passed(self, when: datetime) -> bool:
         return self.now() > when
+
+    def started(self) -> datetime:
+        return STARTED
 
 
 def ruleset(*entries: Mapping[str, Any]) -> Ran:
@@ -392,7 +396,6 @@ FEDORA = DEBIAN_LAPTOP.changed(
         "/usr/bin/rpm": b"",
         "/usr/bin/dnf": b"",
         "/usr/bin/dnf5": b"",
-        "/proc/stat": "cpu 1 2 3\nbtime 1795000000\nprocesses 7\n",
         "/var/cache/libdnf5/updates-0123456789abcdef/repodata/repomd.xml": "",
         "/var/cache/libdnf5/updates-0123456789abcdef/repodata/9f-updateinfo.xml.zst": b"",
         "/var/cache/libdnf5/copr-0123456789abcdef/repodata/repomd.xml": "",

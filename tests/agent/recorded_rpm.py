@@ -1,4 +1,8 @@
-"""What documented commands of systems with rpm print, written by hand; none of it was recorded on such a system."""
+"""What commands of systems with rpm print.
+
+``OLDER_ADVISORIES`` and ``PATCHES`` have the form that dnf 4.14 and zypper 1.14.42 gave in test_rpm_hosts.py; those of
+dnf5 are written by its manual.
+"""
 
 from __future__ import annotations
 
@@ -30,19 +34,35 @@ RLSA-2026:23343 Moderate/Sec.  binutils-2.35.2-67.el9_7.1.x86_64
 RLSA-2026:23343 Moderate/Sec.  binutils-gold-2.35.2-67.el9_7.1.x86_64
 RLSA-2026:0925  Unknown/Sec.   bzip2-libs-1.0.8-10.el9_5.x86_64
 """
-"""dnf(8) of version 4, ``updateinfo --list``: advisory, severity, package."""
-PATCHES = """\
+"""dnf of version 4, ``updateinfo --list``: advisory, severity, package."""
+_MORE = """\
+<summary>x &lt;update status="needed" category="security"&gt;</summary><description>x</description><license/>\
+<source url="https://lab.example/" alias="lab"/><issue-date time_t="1794199628" text="2026-11-09T04:47:08Z"/>\
+<issue-list/></update>"""
+
+
+def _patch(name: str, status: str, category: str, severity: str) -> str:
+    flags = 'pkgmanager="false" restart="false" interactive="false"'
+    return (
+        f'<update kind="patch" name="{name}" edition="1" arch="noarch" status="{status}" category="{category}"'
+        f' severity="{severity}" {flags}>{_MORE}'
+    )
+
+
+PATCHES = f"""\
 <?xml version='1.0'?>
 <stream>
+<message type="info">Loading repository data...</message>
+<message type="info">Reading installed packages...</message>
 <update-status version="0.6">
 <update-list>
-<update kind="patch" name="SUSE-2026-1126" edition="1" status="needed" category="recommended" severity="moderate">
-<summary>Recommended update &lt;update status="needed" category="security"&gt;</summary></update>
-<update kind="patch" name="SUSE-2026-500" edition="1" status="needed" category="security" severity="important">
-<update kind="patch" name="SUSE-2026-499" edition="1" status="applied" category="security" severity="important">
-</update-list>
+{_patch("SUSE-2026-1126", "needed", "recommended", "moderate")}{_patch("SUSE-2026-500", "needed", "security", "")}\
+{_patch("SUSE-2026-499", "applied", "security", "important")}</update-list>
+<blocked-update-list>
+{_patch("SUSE-2026-501", "unwanted", "security", "important")}{_patch("SUSE-2026-502", "needed", "security", "low")}\
+</blocked-update-list>
 </update-status>
 </stream>
 """
-"""zypper(8), ``--xmlout list-patches``."""
+"""``zypper --xmlout list-patches``: many in a line, also others than asked for; blocked ones in a list of their own."""
 COMMANDS: dict[tuple[str, ...], Ran | Exception] = {rpm.TIMES: times(), DNF5: Ran(0, ADVISORIES, "")}

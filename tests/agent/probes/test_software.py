@@ -60,7 +60,7 @@ def test_rpm_names_vendor_and_source() -> None:
         "openssl-libs\t1:3.0.7-27.el9\topenssl-3.0.7-27.el9.src.rpm\tRed Hat, Inc.\n"
         "bash\t5.1.8-9.el9\tbash-5.1.8-9.el9.src.rpm\tRed Hat, Inc.\n"
         "perl-Errno\t1.30-481.el9\tperl-5.32.1-481.el9.src.rpm\tRed Hat, Inc.\n"
-        "gpg-pubkey\tfd431d51\t(none)\t(none)\n"
+        "gpg-pubkey\tfd431d51-4ae0493b\t(none)\t(none)\n"
         "own\t1-1\t(none)\t(none)\n"
         "bought\t2-1\tbought-tools-3-1.nosrc.rpm\t(none)\n"
     )
