@@ -38,7 +38,9 @@ def test_every_service_is_held_to_the_same() -> None:
 def test_a_service_can_write_to_its_state_alone(unit: Path) -> None:
     assert told(unit, "ProtectSystem") == ["strict"]
     assert told(unit, "StateDirectory") == ["ztagent"] and told(unit, "StateDirectoryMode") == ["0700"]
-    assert told(unit, "ReadWritePaths") == (["-/etc/ztagent"] if unit.name == "ztagent-enrol.service" else [])
+    caches = "-/var/cache/dnf -/var/cache/libdnf5"
+    assert told(unit, "ReadWritePaths") == ["-/etc/ztagent"] * (unit.name == "ztagent-enrol.service") + [caches]
+    assert told(unit, "RuntimeDirectory") == ["ztagent"]
     assert told(unit, "NoNewPrivileges") == ["yes"]
     assert told(unit, "CapabilityBoundingSet") == ["CAP_DAC_READ_SEARCH CAP_NET_ADMIN CAP_NET_RAW CAP_SYS_PTRACE"]
 
