@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from scanner.commands.session import moment, open_estate, open_store, quiet_opti
 from scanner.demo.bank import write as write_bank
 from scanner.demo.description import read_description
 from scanner.errors import UsageError
+from scanner.institution.estate import Estate
 from scanner.institution.estate_template import write_initial
 from scanner.result.assessment import Assessment
 
@@ -73,34 +75,29 @@ def _fresh(output: Path) -> None:
 def _bank(output: Path, raw: bool, quiet: bool) -> Assessment:
     as_of = moment(read_description().as_of)
     estate = open_estate(write_bank(output / "lab-bank", raw=raw))
-    with open_store(output / "lab-bank-store", create=True) as store:
-        graded = scan_store(
-            store,
-            estate,
-            baseline_id="fsc-2024",
-            beside="fsc-2024-strict",
-            clock=lambda: as_of - timedelta(minutes=1),
-            as_of=lambda: as_of,
-            targets=None,
-            progress=watch(quiet),
-        )
-    write_report(graded, output / "lab-bank", "html", LANGUAGES)
-    return graded.assessment
+    return _scanned(output / "lab-bank", estate, lambda: as_of - timedelta(minutes=1), lambda: as_of, quiet)
 
 
 def _host(output: Path, quiet: bool) -> Assessment:
     write_initial(output / "this-host")
     estate = open_estate(output / "this-host" / "estate.toml")
-    with open_store(output / "this-host-store", create=True) as store:
+    return _scanned(output / "this-host", estate, lambda: datetime.now(UTC), lambda: moment(None), quiet)
+
+
+def _scanned(
+    place: Path, estate: Estate, clock: Callable[[], datetime], as_of: Callable[[], datetime], quiet: bool
+) -> Assessment:
+    """Scan into a store beside the place and write the reports that bear its name, the strict reading in them."""
+    with open_store(place.with_name(f"{place.name}-store"), create=True) as store:
         graded = scan_store(
             store,
             estate,
             baseline_id="fsc-2024",
             beside="fsc-2024-strict",
-            clock=lambda: datetime.now(UTC),
-            as_of=lambda: moment(None),
+            clock=clock,
+            as_of=as_of,
             targets=None,
             progress=watch(quiet),
         )
-    write_report(graded, output / "this-host", "html", LANGUAGES)
+    write_report(graded, place, "html", LANGUAGES)
     return graded.assessment
