@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,17 @@ from agent.status import status
 from scanner.fleet import tokens
 from tests.agent.fleet_double import KeysHere
 from tests.agent.recorded import Renamed
-from tests.scanner.fleet.lab import Running
+from tests.scanner.fleet.lab import Clock, Running
+
+
+class Now(Clock):
+    """The true time, and days that a test lets pass."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.now
 
 
 class KeysThere(KeysHere):

@@ -21,8 +21,8 @@ from scanner.fleet import tokens
 from tests.agent.machine import Host
 from tests.agent.recorded import DEBIAN_LAPTOP
 from tests.agent.soft_tpm import SoftTpm
-from tests.agent.test_with_the_server import ROOT, ZTAGENT, Now
-from tests.scanner.fleet.lab import Running, make_fleet
+from tests.agent.test_with_the_server import ROOT, ZTAGENT
+from tests.scanner.fleet.lab import Running
 
 NO_TPM = "device:/dev/no-such-tpm"
 
@@ -32,13 +32,6 @@ def tpm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftTpm]:
     chip = SoftTpm(tmp_path_factory.mktemp("tpm") / "chip")
     yield chip
     chip.stop()
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    server = Running(make_fleet(tmp_path_factory.mktemp("server") / "fleet"), Now())
-    yield server
-    server.end()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,15 +15,7 @@ from agent.status import as_lines
 from tests.agent.machine import Host
 from tests.agent.recorded import MACOS
 from tests.agent.soft_enclave import STATUSES, SoftEnclave
-from tests.agent.test_with_the_server import Now
-from tests.scanner.fleet.lab import Running, make_fleet
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    server = Running(make_fleet(tmp_path_factory.mktemp("server") / "fleet"), Now())
-    yield server
-    server.end()
+from tests.scanner.fleet.lab import Running
 
 
 @pytest.fixture

@@ -21,21 +21,12 @@ from agent.settings import Settings
 from agent.state import StateFolder
 from scanner.fleet import tokens
 from tests.agent.fleet_double import KeysHere
+from tests.agent.machine import Now
 from tests.agent.recorded import DEBIAN_LAPTOP
-from tests.scanner.fleet.lab import Clock, Running, make_fleet
+from tests.scanner.fleet.lab import Running, make_fleet
 
 ROOT = Path(__file__).resolve().parents[2]
 ZTAGENT = [sys.executable, "-m", "agent.cli"]
-
-
-class Now(Clock):
-    """The true time, and days that a test lets pass."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.now
 
 
 @pytest.fixture

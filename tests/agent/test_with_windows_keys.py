@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,17 +15,9 @@ from agent.status import as_lines
 from tests.agent.machine import Host
 from tests.agent.recorded import WINDOWS
 from tests.agent.soft_cng import SOFTWARE, TPM, SoftCng
-from tests.agent.test_with_the_server import Now
-from tests.scanner.fleet.lab import Running, make_fleet
+from tests.scanner.fleet.lab import Running
 
 NO_TPM = "there is no TPM that Windows can use; a TPM may be off in the settings of the firmware"
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    server = Running(make_fleet(tmp_path_factory.mktemp("server") / "fleet"), Now())
-    yield server
-    server.end()
 
 
 @pytest.fixture

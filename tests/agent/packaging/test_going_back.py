@@ -17,7 +17,7 @@ from agent.state import StateFolder
 from scanner.fleet import tokens
 from scanner.fleet.reading import AgentSeen
 from scanner.fleet.versions import allow_rollback
-from tests.agent.test_with_the_server import Now
+from tests.agent.machine import Now
 from tests.scanner.fleet.lab import Running, make_fleet
 
 
