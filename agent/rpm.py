@@ -83,8 +83,7 @@ _DNF4 = _Manager(
     "/var/cache/dnf",
     (
         *("-q", "--cacheonly", _LOGS, "--setopt=logfilelevel=0", "--setopt=*.skip_if_unavailable=0"),
-        *("--disableexcludes=all", "--disableplugin=versionlock"),
-        *("updateinfo", "--list", "--security", "--available"),
+        *("--disableexcludes=all", "updateinfo", "--list", "--security", "--available"),
     ),
     partial(_packages, r"\S+\s+\S+/Sec\.\s+(?P<package>\S+)"),
 )
