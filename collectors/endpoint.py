@@ -93,7 +93,7 @@ class EndpointCollector:
 
     name = "endpoint"
     version = "1"
-    permissions = (
+    permissions: tuple[Permission, ...] = (
         Permission(
             name="read the folder of the fleet server, or its database by a role that may only SELECT",
             why="what agents reported lies there; nothing else is asked of server or agents",

@@ -64,7 +64,7 @@ class ImportCollector:
 
     name = "import"
     version = "1"
-    permissions = (
+    permissions: tuple[Permission, ...] = (
         Permission(
             name="read the supplied files",
             why="every fact of the source stands in them",

@@ -38,7 +38,7 @@ class LocalCollector:
 
     name = "local"
     version = "1"
-    permissions = (
+    permissions: tuple[Permission, ...] = (
         Permission(
             name="root, or an elevated administrator",
             why="packet filter, sudo rules, log settings and every process are hidden from others",

@@ -60,7 +60,7 @@ class AdCollector:
     name = "ad"
     version = "1"
     never_ask = attributes.NEVER_ASK
-    permissions = (
+    permissions: tuple[Permission, ...] = (
         Permission(
             name="sign in as an ordinary account of the domain, over LDAPS or StartTLS",
             why="nothing is shown to an anonymous session",
