@@ -19,6 +19,9 @@ MAY_SKIP = {
     "no PostgreSQL: make lab-deps installs it, as root": "SQLite, the default, is tried everywhere",
     "no ssh-keygen: make lab-deps installs it, as root": "as root in CI its absence fails the run",
     "no swtpm: make lab-deps installs it, as root": "as root in CI its absence fails the run",
+    "a machine of a test's own needs root": "a container; the package is tried in a folder, its units by themselves",
+    "no systemd-nspawn and Debian's own psutil: make lab-deps installs them, as root": "as root in CI it fails the run",
+    "no container with systemd can be booted here": "some kernels and containers let nobody boot one",
     "a host of rpm needs root": "its databases are laid over those of the machine; recordings are tried by everybody",
     "no rpm, dnf and zypper: make lab-deps installs them, as root": "as root in CI its absence fails the run",
     "installing a package needs root": "it is installed into a folder, whose files dpkg gives to root; built for all",
@@ -78,6 +81,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(config: pytest.Config) -> None:
     """Name every skip and its reason."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
+    assert reporter is not None
     for name, reason in _skips(config):
         known = "" if reason in MAY_SKIP else "  (not on the list in tests/conftest.py: fails in CI)"
         reporter.write_line(f"skipped {name}: {reason}{known}")

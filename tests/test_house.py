@@ -245,7 +245,8 @@ def test_everything_is_caught_in_two_files_only() -> None:
                 caught = list(node.type.elts) if isinstance(node.type, ast.Tuple) else [node.type] if node.type else []
             elif isinstance(node, ast.Call) and dotted(node.func).endswith("suppress"):
                 caught = node.args
-            yield from ((node.lineno, dotted(item)) for item in caught if dotted(item) in wide)
+            line = getattr(node, "lineno", 0)
+            yield from ((line, dotted(item)) for item in caught if dotted(item) in wide)
 
     # Cleaning up and raising again is no catching, so BaseException counts only where it is not raised again.
     wide = {"Exception", "BaseException"}
@@ -319,7 +320,7 @@ def registries(module: ast.Module) -> Iterator[tuple[int, str]]:
                 changed = dotted(node.value)
             holder, _, last = changed.rpartition(".")
             if last in names and last not in own and (not holder or holder == "cls"):
-                yield node.lineno, f"{changed} is changed"
+                yield getattr(node, "lineno", 0), f"{changed} is changed"
 
 
 def test_there_are_no_mutable_registries() -> None:

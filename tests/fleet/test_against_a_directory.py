@@ -41,7 +41,7 @@ def computers(*numbers: int) -> list[Record]:
     port = forest.small()
     for number in numbers:
         pc = forest.user(f"pc-{number}$", number, unit="CN=Computers")
-        port.objects.append(replace(pc, values=pc.values | {"objectclass": (b"top", b"user", b"computer")}))
+        port.objects.append(replace(pc, values={**pc.values, "objectclass": (b"top", b"user", b"computer")}))
     return reading(port, external_units=VENDORS)
 
 

@@ -258,7 +258,8 @@ def assessment(
 
 def lowest(grades: Sequence[Grade], name: str) -> Level:
     """The lowest of one level over all grades."""
-    return min((getattr(grade, name) for grade in grades), key=lambda level: level.rank)
+    levels: list[Level] = [getattr(grade, name) for grade in grades]
+    return min(levels, key=lambda level: level.rank)
 
 
 def grade(system: str, scene: Scene, pillar: Pillar, states: dict[str, ItemState], index: int) -> Grade:

@@ -29,7 +29,7 @@ from tests.scanner.miniature import (
     without,
 )
 
-Law = Callable[[Path], None]
+Law = Callable[[Path], object]
 MET, NOT_MET, UNDETERMINED = RequirementState.MET, RequirementState.NOT_MET, RequirementState.UNDETERMINED
 
 

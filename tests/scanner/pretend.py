@@ -97,7 +97,7 @@ class Told:
     """A collector that reads as it is told, by target name or for all under ``*``."""
 
     version = "1"
-    permissions = (Permission("look", "to see", ("User", "SignIn")),)
+    permissions: tuple[Permission, ...] = (Permission("look", "to see", ("User", "SignIn")),)
 
     def __init__(self, reads: Mapping[str, Callable[[Access], Iterable[Any]]], name: str = "told") -> None:
         self.name = name

@@ -17,9 +17,10 @@ import scanner.judging.scope
 import scanner.judging.tally
 import scanner.judging.world
 import tests.scanner.miniature
-from scanner.derive.same import Sameness
+from scanner.derive.same import Sameness, sameness
 from scanner.grading.grade import Ladder, Tally
 from scanner.judging.evidence import Evidence
+from scanner.judging.world import with_quantified as truly_quantified
 from scanner.model import ItemState, Level, RequirementState
 from scanner.result.grade import Span
 from tests.scanner import laws
@@ -142,7 +143,7 @@ def sameness_is_taken_for_granted(patch: Patch) -> None:
 
 
 def doubled_keys_are_merged(patch: Patch) -> None:
-    real = scanner.judging.evidence.sameness
+    real = sameness
 
     def merged(pairs: Any) -> Sameness:
         listed = list(pairs)
@@ -161,7 +162,7 @@ def the_future_counts(patch: Patch) -> None:
 
 
 def vacuity_proves(patch: Patch) -> None:
-    real = scanner.judging.judge.with_quantified
+    real = truly_quantified
 
     def with_quantified(connection: Any, world: str, statements: Any) -> str:
         return real(connection, world, statements).replace("CAST(NULL AS BOOLEAN)", "CAST(true AS BOOLEAN)")

@@ -207,9 +207,9 @@ def test_a_gap_or_a_census_is_a_word_about_a_promise(house: House) -> None:
         7,
         object(),
         User,
-        Gap(fact=3, why="denied", detail="x"),
-        Capture(name="a", media_type="b", content=5),
-    ],  # type: ignore[arg-type]
+        Gap(fact=3, why="denied", detail="x"),  # type: ignore[arg-type]
+        Capture(name="a", media_type="b", content=5),  # type: ignore[arg-type]
+    ],
 )
 def test_a_thing_that_is_no_record_is_a_malformed_gap_and_the_rest_is_kept(house: House, thing: object) -> None:
     house.collect({"a": lambda access: iter([thing, user(), census("User"), thing])})

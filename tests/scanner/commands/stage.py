@@ -167,7 +167,8 @@ class Institution:
 
     def scan(self, *arguments: object) -> Mapping[str, Any]:
         """Collect and assess; the result as printed."""
-        return parsed(self.run("scan", "--json", "--quiet", *arguments))
+        result: Mapping[str, Any] = parsed(self.run("scan", "--json", "--quiet", *arguments))
+        return result
 
 
 def parsed(result: Result) -> Any:

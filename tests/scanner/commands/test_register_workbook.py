@@ -100,7 +100,7 @@ def test_rows_left_empty_are_left_alone(institution: Institution, workbook: Path
     ],
 )
 def test_a_wrong_cell_is_told_by_its_place_and_nothing_is_taken_in(
-    institution: Institution, workbook: Path, column: str, value: str | None, said: str
+    institution: Institution, workbook: Path, column: str, value: Any, said: str
 ) -> None:
     row = _fill(workbook, "1-1/covered-entrances", **{**FILLED, column: value})
     _fill(workbook, "II/access-policy", **{**FILLED, "id": "AT-2"})
@@ -201,7 +201,7 @@ def test_a_scene_without_a_plan_is_asked_for_one_until_one_is_in_force(
     ],
 )
 def test_a_wrong_cell_of_a_plan_is_told_by_its_place(
-    institution: Institution, workbook: Path, column: str, value: str | None, said: str
+    institution: Institution, workbook: Path, column: str, value: Any, said: str
 ) -> None:
     _planned(workbook, **{**PLAN, column: value})
     result = _import(institution, workbook)

@@ -137,7 +137,7 @@ def test_the_owner_cannot_sign_for_themself(institution: Institution, minutes: P
 
 def test_what_soon_ends_is_listed_and_nothing_else(institution: Institution, minutes: Path) -> None:
     ends = {"AT-1": "2026-11-20", "AT-2": "2026-12-24", "AT-3": "2026-11-10", "AT-4": "2026-11-12"}
-    fields = {name.removeprefix("--").replace("-", "_"): value for name, value in COMMON.items()}
+    fields: dict[str, Any] = {name.removeprefix("--").replace("-", "_"): value for name, value in COMMON.items()}
     fields |= {"document": document_of(minutes)}
     texts = [entry_text(EntryKind.ATTESTATION, fields | {"id": id_, "expires_at": end}) for id_, end in ends.items()]
     (institution.folder / "registers/attestations.toml").write_text("".join(texts))

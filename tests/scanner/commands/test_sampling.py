@@ -246,7 +246,7 @@ def test_a_list_may_be_a_frame(institution: Institution) -> None:
     ],
 )
 def test_a_draw_that_cannot_be_is_refused_and_writes_nothing(
-    staffed: Institution, options: dict[str, object], said: str
+    staffed: Institution, options: dict[str, Any], said: str
 ) -> None:
     result = drawn(staffed, **options)
     assert result.exit_code == 2

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from collectors.sidecar import Statement, read_plain, verify
-from collectors.supplied import BadLine, parse_line
+from collectors.supplied_row import BadLine, parse_line
 from scanner.demo.bank import write
 from scanner.demo.description import Description, read_description
 from scanner.demo.expansion import assets_of, expand

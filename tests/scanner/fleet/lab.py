@@ -8,7 +8,7 @@ import http.client
 import json
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -80,10 +80,11 @@ class Running:
         self.port = address[1]
         self._started.set()
 
-    def end(self) -> None:
+    def end(self) -> int | None:
         self.server.end()
         self._thread.join(20)
         assert not self._thread.is_alive()
+        return None
 
     @property
     def ms(self) -> int:
@@ -220,7 +221,7 @@ class Pretended:
 
     def report(self, sections: dict[str, dict[str, Any]], /, send: list[str] | None = None, **other: Any) -> bytes:
         index = {name: wire.section_digest(section) for name, section in sections.items()}
-        sent = [section for name, section in sections.items() if send is None or name in send]
+        sent: list[Mapping[str, Any]] = [section for name, section in sections.items() if send is None or name in send]
         message = json.loads(self.beat(root=wire.root_digest(index)))
         return wire.encode(wire.report(message, index, sent) | other)
 

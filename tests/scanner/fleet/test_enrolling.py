@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
@@ -163,12 +165,13 @@ def test_a_key_that_is_in_use_enrols_no_second_agent(fleet: Running) -> None:
 @pytest.mark.parametrize("kind", ["rsa", "p384", "stolen", "garbage"])
 def test_only_a_proven_key_on_p256_is_certified(fleet: Running, kind: str) -> None:
     agent = Pretended(fleet)
-    pem = {
+    made: dict[str, Callable[[], str]] = {
         "rsa": lambda: request(rsa.generate_private_key(65537, 2048)),
         "p384": lambda: request(ec.generate_private_key(ec.SECP384R1())),
         "stolen": lambda: _with_the_key_of_another(request(new_key())),
         "garbage": lambda: "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n",
-    }[kind]()
+    }
+    pem = made[kind]()
     body = wire.encode(
         {"v": 1, "token": fleet.token(), "csr": pem, "nonce": "n" * 24, "host": {"hostname": agent.hostname}}
     )

@@ -42,6 +42,12 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     running.end()
 
 
+def application_of(fleet: Running) -> Any:
+    """The server's application."""
+    assert fleet.server._uvicorn is not None
+    return fleet.server._uvicorn.config.app
+
+
 def fits(path: str, schema: Any = None) -> Draft202012Validator:
     """Judges bodies of a path."""
     found = document()
@@ -139,7 +145,7 @@ def verdicts(fleet: Running) -> list[Provoked]:
 def overloaded(fleet: Running, secret: str, monkeypatch: pytest.MonkeyPatch) -> list[Provoked]:
     """What is answered while the writer takes nothing, and to a stranger who comes too often."""
     agent = enrolled(fleet)
-    application = fleet.server._uvicorn.config.app  # type: ignore[union-attr]
+    application = application_of(fleet)
     parts = application._parts
     asked = {path: agent.beat() for path in (wire.BEAT, wire.REPORT)} | {wire.RENEW: agent.renewal(new_key())}
     asked[wire.REPORT] = agent.report(POSTURE)
@@ -206,7 +212,7 @@ def test_every_word_of_a_refusal_stands_in_the_document_or_is_for_all_paths() ->
 
 
 def test_every_route_of_the_server_is_documented_and_no_other(fleet: Running) -> None:
-    application = fleet.server._uvicorn.config.app  # type: ignore[union-attr]
+    application = application_of(fleet)
 
     assert sorted(application.paths) == sorted(document()["paths"])
     for path, item in document()["paths"].items():

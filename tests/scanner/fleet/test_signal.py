@@ -19,8 +19,9 @@ from agent import wire
 from scanner.cli import cli
 from scanner.errors import ConfigurationError
 from scanner.fleet import journal, operations
+from scanner.fleet.reading import SectionSeen
 from scanner.fleet.signal_callers import let_in, shut_out
-from scanner.fleet.signal_verdict import SectionSeen, judge
+from scanner.fleet.signal_verdict import judge
 from tests.scanner.fleet.lab import Running, enrolled, make_fleet, section
 from tests.scanner.fleet.signalling import ask, caller, claims, good_posture, signalling, told
 

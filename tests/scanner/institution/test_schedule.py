@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -135,13 +136,13 @@ def test_paths_are_escaped(tmp_path: Path, store: str) -> None:
         {"command": ("/it's/ztgrade",)},
     ],
 )
-def test_no_line_can_be_smuggled_into_a_unit(tmp_path: Path, wrong: dict[str, object]) -> None:
+def test_no_line_can_be_smuggled_into_a_unit(tmp_path: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         service_unit(planned(tmp_path, **wrong))
 
 
 @pytest.mark.parametrize("wrong", [{"on_calendar": "daily\nUnit=x.service"}, {"on_calendar": ""}, {"delay": "1h\\"}])
-def test_no_line_can_be_smuggled_into_a_timer(tmp_path: Path, wrong: dict[str, object]) -> None:
+def test_no_line_can_be_smuggled_into_a_timer(tmp_path: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         timer_unit(planned(tmp_path, **wrong))
 

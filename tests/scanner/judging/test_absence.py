@@ -18,7 +18,7 @@ from scanner.model import Fact, Gap, GapWhy, Outcome
 from tests.engine import session
 from tests.scanner.miniature import AS_OF, FRESH, STALE, VOCABULARY, WEEK, Said, census
 
-AGENT = {"state": "enrolled", "ever_reported": True, "silent": False}
+AGENT: dict[str, Any] = {"state": "enrolled", "ever_reported": True, "silent": False}
 
 
 def device(key: str, source: str = "mdm") -> Device:

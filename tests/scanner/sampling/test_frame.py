@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -20,7 +21,7 @@ def told(content: bytes, name: str = "keys.csv") -> str:
     return str(found.value)
 
 
-def workbook(rows: Sequence[object]) -> bytes:
+def workbook(rows: Sequence[Any]) -> bytes:
     book = openpyxl.Workbook()
     for number, value in enumerate(rows, start=1):
         book.worksheets[0][f"A{number}"] = value
