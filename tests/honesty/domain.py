@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from collectors.ad import attributes, decode
 from collectors.ports.directory import Entry
@@ -41,8 +42,8 @@ def _sid(rid: int) -> bytes:
     return decode.sid_bytes(f"{DOMAIN_SID}-{rid}")
 
 
-def _entry(dn: str, *classes: str, **values: object) -> Entry:
-    given = {"whenCreated": "20250101000000.0Z", **values}
+def _entry(dn: str, *classes: str, **values: Any) -> Entry:
+    given: dict[str, Any] = {"whenCreated": "20250101000000.0Z", **values}
     return forest.entry(dn, "top", *classes, asked=attributes.DECLARED, **given)
 
 
@@ -109,7 +110,7 @@ def _settings() -> list[Entry]:
 
 
 def _group(name: str, rid: int, *members: str, member_of: tuple[str, ...] = (), place: str = "OU=Groups") -> Entry:
-    more: dict[str, object] = {"member": list(members)} if members else {}
+    more: dict[str, Any] = {"member": list(members)} if members else {}
     if member_of:
         more["memberOf"] = list(member_of)
     return _entry(f"CN={name},{place},{BASE}", "group", objectSid=_sid(rid), sAMAccountName=name, **more)
@@ -138,8 +139,8 @@ BUILDS = {
 WHO = (("chief", "People"), ("ann", "People"), ("svc-backup", "Services"))
 
 
-def _user(name: str, rid: int, unit: str, *groups: str, control: int = NORMAL, **values: object) -> Entry:
-    usual: dict[str, object] = {
+def _user(name: str, rid: int, unit: str, *groups: str, control: int = NORMAL, **values: Any) -> Entry:
+    usual: dict[str, Any] = {
         "objectSid": _sid(rid),
         "sAMAccountName": name,
         "displayName": name.title(),
@@ -193,7 +194,7 @@ def _people() -> list[Entry]:
     ]
 
 
-def _computer(name: str, rid: int, unit: str, control: int, system: str, **values: object) -> Entry:
+def _computer(name: str, rid: int, unit: str, control: int, system: str, **values: Any) -> Entry:
     held = _user(name, rid, unit, control=control, sAMAccountName=f"{name}$", displayName=f"{name}$")
     more = _entry(
         held.dn,
@@ -244,7 +245,7 @@ def _schema() -> list[Entry]:
     names = sorted({*attributes.DECLARED, *attributes.CLASSES})
     found = [_entry(SCHEMA, "dMD")]
     for name in names:
-        values: dict[str, object] = {"lDAPDisplayName": name, "schemaIDGUID": forest.guid(name), "searchFlags": "0"}
+        values: dict[str, Any] = {"lDAPDisplayName": name, "schemaIDGUID": forest.guid(name), "searchFlags": "0"}
         if name == "userAccountControl":
             values["attributeSecurityGUID"] = forest.guid("account restrictions")
         found.append(_entry(f"CN={name},{SCHEMA}", "classSchema", **values))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import struct
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from collectors.ad import attributes, decode, ldif
 from collectors.ports.directory import Entry, Scope
@@ -49,14 +50,19 @@ def descriptor(*aces: bytes, owner: str = f"{DOMAIN_SID}-512", dacl: bool = True
 OPEN = descriptor(ace("A", READ, AUTHENTICATED))
 
 
+def named(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values by the names that a directory gives them: with hyphens, which no keyword may hold."""
+    return {name.replace("_", "-"): value for name, value in values.items()}
+
+
 def entry(
-    dn: str, *classes: str, asked: Iterable[str] = attributes.OBJECT, sd: bytes | None = OPEN, **values: object
+    dn: str, *classes: str, asked: Iterable[str] = attributes.OBJECT, sd: bytes | None = OPEN, **values: Any
 ) -> Entry:
     """One entry; values are texts, bytes or lists of them, underscores in names stand for hyphens."""
-    given = {"objectClass": list(classes)} | values
+    given = {"objectClass": list(classes)} | named(values)
     raw = {
-        name.replace("_", "-").lower(): tuple(
-            value.encode() if isinstance(value, str) else bytes(value)  # type: ignore[call-overload]
+        name.lower(): tuple(
+            value.encode() if isinstance(value, str) else bytes(value)
             for value in (found if isinstance(found, list) else [found])
         )
         for name, found in given.items()
@@ -66,9 +72,9 @@ def entry(
     return Entry(dn, raw, frozenset(name.lower() for name in asked))
 
 
-def user(name: str, rid: int, unit: str = "OU=People", sd: bytes | None = OPEN, **values: object) -> Entry:
+def user(name: str, rid: int, unit: str = "OU=People", sd: bytes | None = OPEN, **values: Any) -> Entry:
     """A user that is enabled, never signed in, and in Domain Users."""
-    usual: dict[str, object] = {
+    usual: dict[str, Any] = {
         "objectSid": decode.sid_bytes(f"{DOMAIN_SID}-{rid}"),
         "sAMAccountName": name,
         "userAccountControl": "512",
@@ -78,13 +84,13 @@ def user(name: str, rid: int, unit: str = "OU=People", sd: bytes | None = OPEN, 
         "pwdLastSet": "133900000000000000",
         "primaryGroupID": "513",
     }
-    kept = {key: value for key, value in (usual | values).items() if value is not None}
+    kept = {key: value for key, value in (usual | named(values)).items() if value is not None}
     return entry(f"CN={name},{unit},{BASE}", "top", "person", "organizationalPerson", "user", sd=sd, **kept)
 
 
-def group(name: str, rid: int, *members: str, sd: bytes | None = OPEN, **values: object) -> Entry:
+def group(name: str, rid: int, *members: str, sd: bytes | None = OPEN, **values: Any) -> Entry:
     """A group with members by distinguished name."""
-    more: dict[str, object] = {"member": list(members)} if members else {}
+    more: dict[str, Any] = {"member": list(members)} if members else {}
     sid = decode.sid_bytes(f"{DOMAIN_SID}-{rid}")
     dn = f"CN={name},OU=Groups,{BASE}"
     asked = GROUPS
@@ -95,7 +101,7 @@ def schema() -> list[Entry]:
     """The schema, with definitions of everything that is asked for; userAccountControl is in a property set."""
     found = [entry(SCHEMA, "top", "dMD", asked=attributes.SCHEMA)]
     for name in sorted({*GROUPS, *attributes.OBJECT, *attributes.CONFIGURATION, *attributes.CLASSES}):
-        values: dict[str, object] = {"lDAPDisplayName": name, "schemaIDGUID": guid(name), "searchFlags": "0"}
+        values: dict[str, Any] = {"lDAPDisplayName": name, "schemaIDGUID": guid(name), "searchFlags": "0"}
         if name == "userAccountControl":
             values["attributeSecurityGUID"] = guid("account restrictions")
         found.append(entry(f"CN={name},{SCHEMA}", "top", "classSchema", asked=attributes.SCHEMA, sd=None, **values))
@@ -123,9 +129,9 @@ def containers(sd: bytes = OPEN) -> list[Entry]:
     return [head, *(entry(f"OU={name},{BASE}", "top", "organizationalUnit", sd=sd) for name in units)]
 
 
-def domain(sd: bytes | None = OPEN, **values: object) -> Entry:
+def domain(sd: bytes | None = OPEN, **values: Any) -> Entry:
     """The domain itself, as the search for groups and settings gives it: 7 characters, 42 days, level 2016."""
-    usual: dict[str, object] = {
+    usual: dict[str, Any] = {
         "minPwdLength": "7",
         "pwdProperties": "1",
         "pwdHistoryLength": "24",
@@ -135,13 +141,13 @@ def domain(sd: bytes | None = OPEN, **values: object) -> Entry:
         "ms-DS-MachineAccountQuota": "10",
         "msDS-ExpirePasswordsOnSmartCardOnlyAccounts": "TRUE",
     }
-    kept = {key: value for key, value in (usual | values).items() if value is not None}
+    kept = {key: value for key, value in (usual | named(values)).items() if value is not None}
     return entry(BASE, "top", "domain", "domainDNS", asked=GROUPS, sd=sd, **kept)
 
 
-def password_settings(name: str, sd: bytes | None = OPEN, **values: object) -> Entry:
+def password_settings(name: str, sd: bytes | None = OPEN, **values: Any) -> Entry:
     """Fine-grained settings for passwords: 14 characters, locked after 3."""
-    usual: dict[str, object] = {
+    usual: dict[str, Any] = {
         "msDS-MinimumPasswordLength": "14",
         "msDS-PasswordComplexityEnabled": "FALSE",
         "msDS-PasswordHistoryLength": "12",
@@ -149,10 +155,10 @@ def password_settings(name: str, sd: bytes | None = OPEN, **values: object) -> E
         "msDS-MaximumPasswordAge": "-9223372036854775808",
     }
     dn = f"CN={name},CN=Password Settings Container,CN=System,{BASE}"
-    return entry(dn, "top", "msDS-PasswordSettings", asked=GROUPS, sd=sd, **(usual | values))
+    return entry(dn, "top", "msDS-PasswordSettings", asked=GROUPS, sd=sd, **(usual | named(values)))
 
 
-def configured(name: str, *classes: str, place: str = "", sd: bytes | None = OPEN, **values: object) -> Entry:
+def configured(name: str, *classes: str, place: str = "", sd: bytes | None = OPEN, **values: Any) -> Entry:
     """One object of the configuration."""
     dn = f"CN={name},{place}{CONFIGURATION}"
     return entry(dn, "top", *classes, asked=attributes.CONFIGURATION, sd=sd, **values)
@@ -165,13 +171,13 @@ POLICIES = "CN=AuthN Policies,CN=AuthN Policy Configuration,CN=Services,"
 
 def partition(name: str, context: str, flags: str = "3") -> Entry:
     """A domain of the forest, by the distinguished name of its partition."""
-    values = {"nCName": context, "dnsRoot": decode.dns_name(context), "systemFlags": flags}
-    return configured(name, "crossRef", place=PARTITIONS, **values)
+    host = decode.dns_name(context)
+    return configured(name, "crossRef", place=PARTITIONS, nCName=context, dnsRoot=host, systemFlags=flags)
 
 
 def silo(name: str, *members: str, enforced: str | None = "TRUE") -> Entry:
     """An authentication silo that admits members by distinguished name."""
-    values: dict[str, object] = {"msDS-AuthNPolicySiloMembers": list(members)} if members else {}
+    values: dict[str, Any] = {"msDS-AuthNPolicySiloMembers": list(members)} if members else {}
     values |= {"msDS-AuthNPolicySiloEnforced": enforced} if enforced else {}
     return configured(name, "msDS-AuthNPolicySilo", place=SILOS, **values)
 
@@ -179,7 +185,7 @@ def silo(name: str, *members: str, enforced: str | None = "TRUE") -> Entry:
 def configuration() -> list[Entry]:
     """A forest of one domain, with no silo."""
     return [
-        configured("Partitions", "crossRefContainer", **{"msDS-Behavior-Version": "7"}),
+        configured("Partitions", "crossRefContainer", msDS_Behavior_Version="7"),
         partition("CORP", BASE),
         configured("AuthN Silos", "msDS-AuthNPolicySilos", place=SILOS.removeprefix("CN=AuthN Silos,")),
         configured("AuthN Policies", "msDS-AuthNPolicies", place=POLICIES.removeprefix("CN=AuthN Policies,")),
@@ -259,7 +265,7 @@ def denied() -> RecordedPort:
     return port
 
 
-def small(**changes: object) -> RecordedPort:
+def small(**changes: Any) -> RecordedPort:
     """Two units, an administrator by nesting, an ordinary user."""
     ann, ben = f"CN=ann,OU=People,{BASE}", f"CN=ben,OU=People,{BASE}"
     inner, outer = f"CN=inner,OU=Groups,{BASE}", f"CN=Domain Admins,OU=Groups,{BASE}"
@@ -274,4 +280,4 @@ def small(**changes: object) -> RecordedPort:
         user("ann", 1101, memberOf=inner, displayName="Ann"),
         user("ben", 1102, memberOf=f"CN=staff,OU=Groups,{BASE}", userAccountControl="66048"),
     ]
-    return RecordedPort(groups, objects, **changes)  # type: ignore[arg-type]
+    return RecordedPort(groups, objects, **changes)

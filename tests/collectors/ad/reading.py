@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from collectors.ad import AdCollector
 from scanner.model import Gap, Record
@@ -11,7 +12,7 @@ from tests.collectors.ad.forest import AUTHENTICATED, OURS, READ, RecordedPort, 
 from tests.collectors.stage import NOW
 
 
-def reading(port: RecordedPort, promises: tuple[str, ...] | None = None, **options: object) -> list[Record]:
+def reading(port: RecordedPort, promises: tuple[str, ...] | None = None, **options: Any) -> list[Record]:
     """Everything that the collector makes of a recorded domain."""
     target = replace(ad_target("ldaps://dc", **options), promises=promises)
     return list(AdCollector(lambda access: port).read(AskingAccess(target, at=NOW)))

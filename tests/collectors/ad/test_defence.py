@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -17,13 +19,13 @@ from tests.collectors.ad.reading import gaps_of, hiding, reading
 DIRECTORY = f"directory:ad:{forest.DOMAIN_SID}"
 
 
-def computer(**values: object) -> Entry:
+def computer(**values: Any) -> Entry:
     """One computer that is enabled."""
     pc = forest.user("PC$", 1104, **({"userAccountControl": "4096"} | values))
-    return replace(pc, values=pc.values | {"objectclass": (b"top", b"user", b"computer")})
+    return replace(pc, values={**pc.values, "objectclass": (b"top", b"user", b"computer")})
 
 
-def machine(port: RecordedPort, **values: object) -> MachineAccount:
+def machine(port: RecordedPort, **values: Any) -> MachineAccount:
     port.objects.append(computer(**values))
     (found,) = [row for row in reading(port) if isinstance(row, MachineAccount)]
     return found
@@ -63,7 +65,7 @@ def test_the_domain_says_how_it_defends_itself() -> None:
     )
 
 
-def reading_time(port: RecordedPort) -> object:
+def reading_time(port: RecordedPort) -> datetime:
     return next(row.observed_at for row in reading(port) if isinstance(row, DirectoryDefence))
 
 
@@ -96,15 +98,15 @@ def everything() -> RecordedPort:
     port.settings.append(forest.password_settings("strict"))
     port.forest += [
         forest.silo("tier0", f"CN=one,OU=People,{forest.BASE}"),
-        forest.configured("tight", "msDS-AuthNPolicy", place=forest.POLICIES, **{"msDS-AuthNPolicyEnforced": "TRUE"}),
+        forest.configured("tight", "msDS-AuthNPolicy", place=forest.POLICIES, msDS_AuthNPolicyEnforced="TRUE"),
         replace(
             forest.partition("CHILD", f"DC=other,{forest.BASE}"), dn=f"CN=CHILD,CN=Partitions,{forest.CONFIGURATION}"
         ),
     ]
-    port.forest[-1] = replace(port.forest[-1], values=port.forest[-1].values | {"dnsroot": (b"child.corp.test",)})
+    port.forest[-1] = replace(port.forest[-1], values={**port.forest[-1].values, "dnsroot": (b"child.corp.test",)})
     port.objects += [
-        forest.user("one", 1110, **{"msDS-AssignedAuthNPolicySilo": silo, "msDS-ResultantPSO": dn}),
-        forest.user("two", 1111, **{"msDS-AssignedAuthNPolicy": policy, "userAccountControl": str(512 | 0x40000)}),
+        forest.user("one", 1110, msDS_AssignedAuthNPolicySilo=silo, msDS_ResultantPSO=dn),
+        forest.user("two", 1111, msDS_AssignedAuthNPolicy=policy, userAccountControl=str(512 | 0x40000)),
     ]
     return port
 
@@ -119,7 +121,7 @@ def test_every_setting_that_is_asked_for_is_needed(attribute: str) -> None:
     def without(entries: list[Entry]) -> list[Entry]:
         name, sd = attribute.lower(), {"ntsecuritydescriptor": (hiding(attribute),)}
         return [
-            replace(one, values={k: v for k, v in (one.values | sd).items() if k != name})
+            replace(one, values={k: v for k, v in {**one.values, **sd}.items() if k != name})
             if name in one.values
             else one
             for one in entries

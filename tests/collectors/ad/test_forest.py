@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from collectors.ad import AdCollector
+from collectors.ad import AdCollector, decode
 from collectors.ports.directory import Entry
 from scanner.errors import LoginRefused, ReadError, Truncated, Unreachable
 from scanner.facts import Directory, Privilege, User
@@ -36,7 +37,7 @@ def in_forest(port: RecordedPort) -> RecordedPort:
 def child() -> RecordedPort:
     """The child domain, as its own controller shows it."""
 
-    old, new = forest.decode.sid_bytes(DOMAIN_SID)[8:], forest.decode.sid_bytes(CHILD_SID)[8:]
+    old, new = decode.sid_bytes(DOMAIN_SID)[8:], decode.sid_bytes(CHILD_SID)[8:]
     port = in_forest(forest.small())
 
     def moved(one: Entry) -> Entry:
@@ -50,7 +51,7 @@ def child() -> RecordedPort:
 
     return replace(
         port,
-        itself=replace(port.itself, values=port.itself.values | {"defaultnamingcontext": (CHILD.encode(),)}),
+        itself=replace(port.itself, values={**port.itself.values, "defaultnamingcontext": (CHILD.encode(),)}),
         groups=[moved(one) for one in port.groups],
         settings=[moved(one) for one in port.settings],
         objects=[moved(one) for one in port.objects],
@@ -72,7 +73,7 @@ class Ports:
         return found
 
 
-def both(second: RecordedPort | ReadError, **options: object) -> tuple[list[Record], Ports]:
+def both(second: RecordedPort | ReadError, **options: Any) -> tuple[list[Record], Ports]:
     ports = Ports({"ldaps://dc": in_forest(forest.small()), "ldaps://child": second}, [])
     target = ad_target("ldaps://dc", domains=["ldaps://child"], server_name="dc.corp.test", **options)
     return list(AdCollector(ports).read(AskingAccess(target, at=NOW))), ports
@@ -105,8 +106,15 @@ def test_groups_of_other_domains_leave_nobody_ordinary() -> None:
 @pytest.mark.parametrize("listed", [[], forest.configuration()])
 def test_others_that_are_not_named_leave_the_listings_open_too(listed: list[Entry]) -> None:
     port = forest.small(forest=listed)
-    values = {"trustAttributes": "32", "trustDirection": "3", "trustPartner": "child.corp.test"}
-    port.objects.append(forest.entry(f"CN=child,CN=System,{BASE}", "top", "trustedDomain", **values))
+    trust = forest.entry(
+        f"CN=child,CN=System,{BASE}",
+        "top",
+        "trustedDomain",
+        trustAttributes="32",
+        trustDirection="3",
+        trustPartner="child.corp.test",
+    )
+    port.objects.append(trust)
 
     records = reading(port)
 

@@ -95,7 +95,7 @@ class Ways:
         assert access.log["login"] == 1
         return list(kerberos.plain(records))
 
-    def options(self) -> dict[str, str]:
+    def options(self) -> dict[str, Any]:
         return {"ca_file": str(self.domain.ca_file), "server_name": self.domain.server_name}
 
     def answered(self, answer: Answer) -> list[Any]:
@@ -164,6 +164,12 @@ def used(ways: Ways) -> list[Any]:
     return ways.realm.read("used", clock="+1h")
 
 
+def refused(found: re.Match[str]) -> Callable[[Ways], list[Any]]:
+    """A reading in which the server answers a search with a code, and a referral where the code is one."""
+    code = int(found[1])
+    return lambda ways: ways.with_code(code, *(["ldap://dc2.corp.test/"] if code == 10 else []))
+
+
 CASES: dict[str, tuple[Callable[[Ways], list[Any]], str]] = {
     "password, right": (lambda ways: ways.read(), "svc-scan"),
     "password, wrong": (lambda ways: ways.read(password="not this one"), "svc-scan"),
@@ -190,10 +196,7 @@ CASES: dict[str, tuple[Callable[[Ways], list[Any]], str]] = {
         "svc-scan",
     ),
     **{
-        name: (
-            lambda ways, code=int(found[1]): ways.with_code(code, *(["ldap://dc2.corp.test/"] if code == 10 else [])),
-            "svc-scan",
-        )
+        name: (refused(found), "svc-scan")
         for name in EXPECTED
         if (found := re.search(r"^search answered: .*\((\d+)\)$", name))
     },

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,14 +24,14 @@ POLICY = f"CN=tight,{forest.POLICIES}{forest.CONFIGURATION}"
 EVA = f"CN=eva,OU=People,{BASE}"
 
 
-def with_eva(port: RecordedPort | None = None, **values: object) -> RecordedPort:
+def with_eva(port: RecordedPort | None = None, **values: Any) -> RecordedPort:
     """A small domain, and in it one more user."""
     port = port or forest.small()
     port.objects.append(forest.user("eva", 1103, **values))
     return port
 
 
-def eva(port: RecordedPort, **options: object) -> LogonRestriction:
+def eva(port: RecordedPort, **options: Any) -> LogonRestriction:
     return by_login(reading(port, **options), LogonRestriction)["eva"]
 
 
@@ -66,20 +68,22 @@ def test_hidden_flags_say_nothing() -> None:
 
 @pytest.mark.parametrize("attribute", ["msDS-AllowedToDelegateTo", "msDS-AllowedToActOnBehalfOfOtherIdentity"])
 def test_delegation_towards_named_services_is_constrained_and_hidden_is_not_none(attribute: str) -> None:
-    assert eva(with_eva(**{attribute: "cifs/srv1"})).delegation == "constrained"
+    constrained: dict[str, Any] = {attribute: "cifs/srv1"}
+
+    assert eva(with_eva(**constrained)).delegation == "constrained"
     assert eva(with_eva(sd=hiding(attribute))).delegation is None
 
 
 @pytest.mark.parametrize(("kinds", "weak"), [("24", False), ("28", True), ("3", True), ("0", False), (None, False)])
 def test_weak_encryption_is_what_is_allowed_by_name(kinds: str | None, weak: bool) -> None:
-    values = {} if kinds is None else {"msDS-SupportedEncryptionTypes": kinds}
+    values: dict[str, Any] = {} if kinds is None else {"msDS-SupportedEncryptionTypes": kinds}
 
     assert eva(with_eva(**values)).weak_encryption is weak
     assert eva(with_eva(sd=hiding("msDS-SupportedEncryptionTypes"))).weak_encryption is None
 
 
 def test_keys_and_service_names_are_counted_and_kept_nowhere() -> None:
-    port = with_eva(**{"msDS-KeyCredentialLink": ["B:4:key1:x", "B:4:key2:x"], "servicePrincipalName": "http/hidden"})
+    port = with_eva(msDS_KeyCredentialLink=["B:4:key1:x", "B:4:key2:x"], servicePrincipalName="http/hidden")
 
     records = reading(port)
     row = by_login(records, LogonRestriction)["eva"]
@@ -121,7 +125,7 @@ def test_where_groups_may_be_hidden_nobody_is_known_to_be_unprotected() -> None:
 @pytest.mark.parametrize(("level", "delegable"), [("5", True), ("6", False), (None, None)])
 def test_below_its_functional_level_the_group_shields_from_nothing(level: str | None, delegable: bool | None) -> None:
     sd = forest.OPEN if level else hiding("msDS-Behavior-Version")
-    port = with_eva(forest.small(settings=[forest.domain(sd=sd, **{"msDS-Behavior-Version": level})]))
+    port = with_eva(forest.small(settings=[forest.domain(sd=sd, msDS_Behavior_Version=level)]))
     port.groups.append(protected_users(EVA))
 
     row = eva(port)
@@ -143,7 +147,7 @@ def test_below_its_functional_level_the_group_shields_from_nothing(level: str | 
     ],
 )
 def test_a_silo_does_what_it_says_to_those_it_admits(silo: Entry | None, name: str, effect: str | None) -> None:
-    port = with_eva(**{"msDS-AssignedAuthNPolicySilo": SILO})
+    port = with_eva(msDS_AssignedAuthNPolicySilo=SILO)
     port.forest += [silo] if silo else []
 
     records = reading(port)
@@ -154,11 +158,10 @@ def test_a_silo_does_what_it_says_to_those_it_admits(silo: Entry | None, name: s
 
 
 def test_a_policy_counts_where_no_silo_does() -> None:
-    port = with_eva(**{"msDS-AssignedAuthNPolicySilo": SILO, "msDS-AssignedAuthNPolicy": POLICY})
-    values = {"msDS-AuthNPolicyEnforced": "TRUE"}
+    port = with_eva(msDS_AssignedAuthNPolicySilo=SILO, msDS_AssignedAuthNPolicy=POLICY)
     port.forest += [
         forest.silo("tier0"),
-        forest.configured("tight", "msDS-AuthNPolicy", place=forest.POLICIES, **values),
+        forest.configured("tight", "msDS-AuthNPolicy", place=forest.POLICIES, msDS_AuthNPolicyEnforced="TRUE"),
     ]
 
     assert (eva(port).silo, eva(port).restriction) == ("tight", "enforced")
@@ -184,10 +187,8 @@ def test_an_older_schema_has_no_silos_and_no_keys() -> None:
 
 
 def test_below_its_functional_level_a_silo_does_nothing() -> None:
-    port = with_eva(
-        forest.small(settings=[forest.domain(**{"msDS-Behavior-Version": "5"})]),
-        **{"msDS-AssignedAuthNPolicySilo": SILO},
-    )
+    older = forest.small(settings=[forest.domain(msDS_Behavior_Version="5")])
+    port = with_eva(older, msDS_AssignedAuthNPolicySilo=SILO)
     port.forest.append(forest.silo("tier0", EVA))
 
     assert eva(port).restriction == "none"
@@ -196,7 +197,7 @@ def test_below_its_functional_level_a_silo_does_nothing() -> None:
 # The directory as the way in
 
 
-def sign_in(port: RecordedPort, **options: object) -> SignIn:
+def sign_in(port: RecordedPort, **options: Any) -> SignIn:
     return by_login(reading(port, entrance=True, **options), SignIn)["eva"]
 
 
@@ -213,16 +214,16 @@ def test_a_smart_card_counts_only_where_the_secret_behind_it_is_renewed(
     renewal: str | None, level: str, mfa: str
 ) -> None:
     """Held against a known false pass: the flag is set, and the hash behind it opens the door for ever."""
-    values = {"msDS-ExpirePasswordsOnSmartCardOnlyAccounts": renewal, "msDS-Behavior-Version": level}
-    port = with_eva(forest.small(settings=[forest.domain(**values)]), userAccountControl=SMART_CARD)
+    domain = forest.domain(msDS_ExpirePasswordsOnSmartCardOnlyAccounts=renewal, msDS_Behavior_Version=level)
+    port = with_eva(forest.small(settings=[domain]), userAccountControl=SMART_CARD)
 
     assert sign_in(port).mfa == mfa
     assert by_login(reading(port, entrance=True), SignIn)["ben"].mfa == "not_required"
 
 
 def test_hidden_renewal_leaves_the_smart_card_open() -> None:
-    name = "msDS-ExpirePasswordsOnSmartCardOnlyAccounts"
-    settings = [forest.domain(sd=hiding(name), **{name: None})]
+    sd = hiding("msDS-ExpirePasswordsOnSmartCardOnlyAccounts")
+    settings = [forest.domain(sd=sd, msDS_ExpirePasswordsOnSmartCardOnlyAccounts=None)]
     port = with_eva(forest.small(settings=settings), userAccountControl=SMART_CARD)
 
     records = reading(port, entrance=True)
@@ -243,7 +244,7 @@ def test_weak_protocols_are_blocked_for_protected_users_alone() -> None:
 
 
 def test_every_way_in_is_told() -> None:
-    port = with_eva(**{"msDS-KeyCredentialLink": "B:4:key1:x", "userAccountControl": SMART_CARD})
+    port = with_eva(msDS_KeyCredentialLink="B:4:key1:x", userAccountControl=SMART_CARD)
 
     rows = by_login(reading(port, entrance=True), Authenticators)
 
@@ -265,25 +266,23 @@ def test_a_list_that_may_lack_a_way_in_is_no_list() -> None:
 
 @pytest.mark.parametrize("entrance", [None, False, "yes"])
 def test_sign_in_is_left_to_others_unless_the_directory_is_the_way_in(entrance: object) -> None:
-    options = {} if entrance is None else {"entrance": entrance}
+    options: dict[str, Any] = {} if entrance is None else {"entrance": entrance}
     records = reading(with_eva(), **options)
 
     assert not {"SignIn", "Authenticators"} & AdCollector().promises(ad_target(**options))
     assert not [row for row in records if isinstance(row, (SignIn, Authenticators))]
 
 
-def test_what_is_kept_reads_back_the_same(tmp_path: object) -> None:
+def test_what_is_kept_reads_back_the_same(tmp_path: Path) -> None:
     port = with_eva(
-        **{
-            "msDS-KeyCredentialLink": ["B:4:key1:x", "B:4:key2:x"],
-            "servicePrincipalName": "http/x",
-            "msDS-AssignedAuthNPolicySilo": SILO,
-        }
+        msDS_KeyCredentialLink=["B:4:key1:x", "B:4:key2:x"],
+        servicePrincipalName="http/x",
+        msDS_AssignedAuthNPolicySilo=SILO,
     )
     port.forest.append(forest.silo("tier0", EVA))
     records = reading(port, entrance=True)
 
-    folder = keep(records, tmp_path)  # type: ignore[arg-type]
+    folder = keep(records, tmp_path)
     again = list(AdCollector().read(AskingAccess(ad_target(captures=folder, entrance=True))))
 
     assert facts(again) == facts(records)

@@ -31,7 +31,7 @@ def test_without_fine_grained_settings_those_of_the_domain_apply() -> None:
 def test_fine_grained_settings_that_win_apply() -> None:
     port = forest.small()
     port.settings.append(forest.password_settings("strict"))
-    port.objects.append(forest.user("eva", 1103, **{"msDS-ResultantPSO": STRICT.lower()}))
+    port.objects.append(forest.user("eva", 1103, msDS_ResultantPSO=STRICT.lower()))
 
     policy = by_login(reading(port), PasswordPolicy)["eva"]
 
@@ -40,7 +40,7 @@ def test_fine_grained_settings_that_win_apply() -> None:
 
 def test_hidden_settings_that_win_are_a_gap_and_never_those_of_the_domain() -> None:
     port = forest.small()
-    port.objects.append(forest.user("eva", 1103, **{"msDS-ResultantPSO": STRICT}))
+    port.objects.append(forest.user("eva", 1103, msDS_ResultantPSO=STRICT))
 
     records = reading(port)
     policy = by_login(records, PasswordPolicy)["eva"]
@@ -117,7 +117,9 @@ def test_an_old_static_password_of_a_service_is_told_from_a_managed_one() -> Non
     gmsa = forest.user("gmsa$", 1105, pwdLastSet="134000000000000000")
     port.objects += [
         forest.user("svc", 1104, pwdLastSet="132000000000000000", userAccountControl="66048"),
-        replace(gmsa, values=gmsa.values | {"objectclass": (b"user", b"computer", b"msDS-GroupManagedServiceAccount")}),
+        replace(
+            gmsa, values={**gmsa.values, "objectclass": (b"user", b"computer", b"msDS-GroupManagedServiceAccount")}
+        ),
     ]
 
     credentials = by_login(reading(port), Credentials)

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ def server(pem: Path | None, answer: bytes | None = b"") -> Iterator[int]:
         thread.join(20)
 
 
-def attempt(port: int, *, seconds: int = 2, scheme: str = "ldaps", **options: object) -> ReadError:
+def attempt(port: int, *, seconds: int = 2, scheme: str = "ldaps", **options: Any) -> ReadError:
     given = {"server_name": "dc1.corp.test"} | options
     target = ad_target(f"{scheme}://127.0.0.1:{port}", seconds=seconds, **given)
     access = AskingAccess(target, "svc@corp.test", "a secret word")

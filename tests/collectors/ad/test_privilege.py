@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from collectors.ad import AdCollector
+from collectors.ad import AdCollector, decode
 from scanner.facts import Activity, Privilege, User
+from scanner.model import Gap
 from tests.collectors.ad import forest
 from tests.collectors.ad.asking import ad_target, by_login
 from tests.collectors.ad.forest import BASE
 from tests.collectors.ad.reading import gaps_of, hiding, reading
 
-REPLICATOR = forest.decode.sid_bytes("S-1-5-32-552")
+REPLICATOR = decode.sid_bytes("S-1-5-32-552")
 
 
 def test_privilege_by_nested_groups_stands_for_ever() -> None:
@@ -28,7 +29,7 @@ def test_a_mark_without_a_group_is_left_over_and_no_privilege() -> None:
     """Held against a known false pass: adminCount stays on those who have long left."""
     port = forest.small()
     replicator = forest.group("Replicator", 552, f"CN=rep,OU=People,{BASE}")
-    port.groups.append(replace(replicator, values=replicator.values | {"objectsid": (REPLICATOR,)}))
+    port.groups.append(replace(replicator, values={**replicator.values, "objectsid": (REPLICATOR,)}))
     port.objects += [
         forest.user("former", 1103, adminCount="1"),
         forest.user("zero", 1104, adminCount="0"),
@@ -78,7 +79,7 @@ def test_the_last_sign_in_may_lie_two_weeks_behind() -> None:
     records = reading(port)
 
     assert by_login(records, Activity)["eva"].ever_signed_in is True
-    assert [row.detail for row in records if getattr(row, "field", None) == "idle_since"] == [
+    assert [row.detail for row in records if isinstance(row, Gap) and row.field == "idle_since"] == [
         "lastLogonTimestamp is up to 14 days behind the last sign-in",
         "lastLogonTimestamp is up to 14 days behind the last sign-in",
     ]
@@ -87,9 +88,11 @@ def test_the_last_sign_in_may_lie_two_weeks_behind() -> None:
 def test_units_say_which_accounts_are_shared_or_for_emergencies() -> None:
     port = forest.small()
     port.objects += [forest.user("desk", 1103, unit="OU=Shared"), forest.user("last-resort", 1104, unit="OU=Glass")]
-    options = {"shared_units": [f"ou=shared,{BASE}"], "break_glass_units": [f"ou=glass,{BASE}"], "person_units": [BASE]}
 
-    users = by_login(reading(port, **options), User)
+    records = reading(
+        port, shared_units=[f"ou=shared,{BASE}"], break_glass_units=[f"ou=glass,{BASE}"], person_units=[BASE]
+    )
+    users = by_login(records, User)
 
     assert {name: users[name].category for name in ("desk", "last-resort", "ann")} == {
         "desk": "shared",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from collectors.ad import AdCollector, attributes
+from collectors.ad import AdCollector, attributes, decode
 from scanner.errors import LoginRefused, Truncated
 from scanner.facts import AccountExpiry, Activity, Credentials, Device, Placement, Privilege, Trusts, User
 from scanner.model import Capture, Gap, GapWhy, Record, SourceIdentity, promised_facts
@@ -91,7 +92,7 @@ def test_our_own_object_is_read_by_the_right_of_self() -> None:
 
 def test_a_confidential_attribute_takes_the_control_right_too() -> None:
     definitions = [
-        replace(one, values=one.values | {"searchflags": (b"128",)}) if "lastLogon" in one.dn else one
+        replace(one, values={**one.values, "searchflags": (b"128",)}) if "lastLogon" in one.dn else one
         for one in forest.schema()
     ]
 
@@ -99,7 +100,7 @@ def test_a_confidential_attribute_takes_the_control_right_too() -> None:
 
 
 def test_without_a_token_nothing_is_known_to_be_absent_or_listed() -> None:
-    for itself in (forest.root("S-1-5-7"), replace(forest.root(), values=forest.root().values | {"tokengroups": ()})):
+    for itself in (forest.root("S-1-5-7"), replace(forest.root(), values={**forest.root().values, "tokengroups": ()})):
         records = reading(forest.small(itself=itself))
 
         assert by_login(records, Activity)["ann"].ever_signed_in is None
@@ -142,7 +143,8 @@ def test_a_unit_without_a_proved_right_to_list_opens_the_listing(sd: bytes | Non
 @pytest.mark.parametrize("attribute", ["manager", "memberOf"])
 def test_whoever_is_referred_to_and_not_shown_opens_the_listing(attribute: str) -> None:
     port = forest.small()
-    port.objects.append(forest.user("eva", 1103, **{attribute: f"CN=unseen,OU=Hidden,{BASE}"}))
+    referring: dict[str, Any] = {attribute: f"CN=unseen,OU=Hidden,{BASE}"}
+    port.objects.append(forest.user("eva", 1103, **referring))
 
     records = reading(port)
 
@@ -187,7 +189,7 @@ def test_everyone_among_the_administrators_makes_all_privileged() -> None:
     port = forest.small()
     everyone = f"CN=S-1-5-11,CN=ForeignSecurityPrincipals,{BASE}"
     port.groups[1] = forest.group("Domain Admins", 512, everyone, f"CN=inner,OU=Groups,{BASE}")
-    sid = forest.decode.sid_bytes("S-1-5-11")
+    sid = decode.sid_bytes("S-1-5-11")
     asked = attributes.GROUP
     port.groups.append(forest.entry(everyone, "top", "foreignSecurityPrincipal", asked=asked, objectSid=sid))
 
@@ -196,7 +198,7 @@ def test_everyone_among_the_administrators_makes_all_privileged() -> None:
 
 def test_old_sids_count() -> None:
     port = forest.small()
-    port.objects.append(forest.user("eva", 1103, sIDHistory=forest.decode.sid_bytes(f"{DOMAIN_SID}-512")))
+    port.objects.append(forest.user("eva", 1103, sIDHistory=decode.sid_bytes(f"{DOMAIN_SID}-512")))
 
     assert by_login(reading(port), Privilege)["eva"].privileged is True
 
@@ -214,7 +216,7 @@ def test_hidden_old_sids_leave_membership_open() -> None:
 
 def test_a_clock_that_runs_elsewhere_is_named_and_ours_counts() -> None:
     itself = forest.root()
-    port = forest.small(itself=replace(itself, values=itself.values | {"currenttime": (b"20261121010000.0Z",)}))
+    port = forest.small(itself=replace(itself, values={**itself.values, "currenttime": (b"20261121010000.0Z",)}))
 
     records = reading(port)
 
@@ -243,7 +245,7 @@ def test_members_handed_out_in_ranges_are_all_read() -> None:
     people = [f"CN=p{number},OU=People,{BASE}" for number in range(7)]
     raw = tuple(name.encode() for name in people)
     whole = forest.group("large", 1203)
-    port.groups.append(replace(whole, values=whole.values | {"member;range=0-1": raw[:2]}))
+    port.groups.append(replace(whole, values={**whole.values, "member;range=0-1": raw[:2]}))
     port.ranges[dn] = raw
     port.objects += [forest.user(f"p{number}", 1300 + number) for number in range(7)]
 
@@ -255,7 +257,7 @@ def test_members_handed_out_in_ranges_are_all_read() -> None:
 def test_ranges_that_end_early_are_truncated() -> None:
     port = forest.small()
     whole = forest.group("large", 1203)
-    port.groups.append(replace(whole, values=whole.values | {"member;range=0-1": (b"CN=a", b"CN=b")}))
+    port.groups.append(replace(whole, values={**whole.values, "member;range=0-1": (b"CN=a", b"CN=b")}))
     port.ranges[whole.dn] = (b"CN=a", b"CN=b")
 
     records = reading(port)
@@ -296,8 +298,10 @@ def test_computers_and_managed_accounts_are_told_apart() -> None:
     pc = forest.user("PC$", 1104, operatingSystem="Windows 11", primaryGroupID="513")
     gmsa = forest.user("g$", 1105)
     port.objects += [
-        replace(pc, values=pc.values | {"objectclass": (b"top", b"user", b"computer")}),
-        replace(gmsa, values=gmsa.values | {"objectclass": (b"user", b"computer", b"msDS-GroupManagedServiceAccount")}),
+        replace(pc, values={**pc.values, "objectclass": (b"top", b"user", b"computer")}),
+        replace(
+            gmsa, values={**gmsa.values, "objectclass": (b"user", b"computer", b"msDS-GroupManagedServiceAccount")}
+        ),
     ]
 
     records = reading(port)
@@ -352,9 +356,9 @@ def rich(hidden: str = "") -> RecordedPort:
     pc = forest.user("PC$", 1104, operatingSystem="Windows 11", operatingSystemVersion="10", dNSHostName="pc.corp.test")
     port.objects += [
         forest.user("eva", 1103, manager=f"CN=unseen,{BASE}", lastLogonTimestamp="134000000000000000"),
-        forest.user("old", 1107, sIDHistory=forest.decode.sid_bytes(f"{DOMAIN_SID}-512"), displayName="Old"),
+        forest.user("old", 1107, sIDHistory=decode.sid_bytes(f"{DOMAIN_SID}-512"), displayName="Old"),
         forest.user("lost", 1108, memberOf=f"CN=gone,OU=Groups,{BASE}"),
-        replace(pc, values=pc.values | {"objectclass": (b"top", b"user", b"computer")}),
+        replace(pc, values={**pc.values, "objectclass": (b"top", b"user", b"computer")}),
         forest.entry(
             f"CN=t,CN=System,{BASE}",
             "top",
@@ -372,7 +376,7 @@ def rich(hidden: str = "") -> RecordedPort:
         ]
     if hidden and hidden != "nTSecurityDescriptor":
         port.objects = [
-            replace(one, values=one.values | {"ntsecuritydescriptor": (closed_to_us,)}) for one in port.objects
+            replace(one, values={**one.values, "ntsecuritydescriptor": (closed_to_us,)}) for one in port.objects
         ]
     return port
 
@@ -398,7 +402,7 @@ def test_nothing_is_asked_for_beyond_the_declared() -> None:
 
 def test_what_is_kept_holds_only_what_was_asked_and_reads_back_the_same(tmp_path: Path) -> None:
     port = forest.small()
-    port.objects[-1] = replace(port.objects[-1], values=port.objects[-1].values | {"unicodepwd": (b"secret",)})
+    port.objects[-1] = replace(port.objects[-1], values={**port.objects[-1].values, "unicodepwd": (b"secret",)})
     records = reading(port)
 
     folder = keep(records, tmp_path)
