@@ -252,7 +252,7 @@ class _Server(ThreadingHTTPServer):
         with suppress(OSError):
             request.settimeout(20)
             with self.context.wrap_socket(request, server_side=True) as secured:
-                self.RequestHandlerClass(secured, client_address, self)
+                super().finish_request(secured, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Faults are meant."""

@@ -17,7 +17,7 @@ from agent import wire
 from agent.connection import Body, Connection, Way
 from agent.cycle import Cycle, Outside
 from agent.errors import Refused, Unreached
-from agent.settings import Settings
+from agent.settings import IN_FILE, Settings
 from agent.spool import MOST_FILES, Posture, Request, Spool
 from agent.state import Identity, Standing, StateFolder
 from tests.agent.recorded import DEBIAN_LAPTOP, Renamed
@@ -32,7 +32,7 @@ class Killed(BaseException):
 class Key:
     """Signs nothing: here it is the order of things that counts."""
 
-    def make(self, folder: Path) -> str:
+    def make(self, folder: Path, place: str = IN_FILE) -> str:
         raise AssertionError
 
     def request(self, path: Path) -> str:
@@ -45,6 +45,9 @@ class Key:
         raise AssertionError
 
     def anchor(self, pin: str, chain: str) -> str:
+        raise AssertionError
+
+    def forget(self, path: Path) -> None:
         raise AssertionError
 
 

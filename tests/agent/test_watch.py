@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,6 @@ from typing import Any
 import pytest
 
 from agent import host as port
-from agent import products
 from agent.host import Ran
 from agent.posture import as_posture, look
 from agent.probes import PROBES
@@ -99,7 +99,7 @@ def other_hosts(host: RecordedHost) -> Iterator[tuple[str, RecordedHost]]:
 
 @pytest.mark.parametrize("host", [DEBIAN_LAPTOP, WINDOWS, MACOS], ids=lambda host: host.system)
 def test_whatever_changed_it_says_what_a_fresh_look_says(host: RecordedHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products.tomllib, "loads", cache(products.tomllib.loads))  # half of each look
+    monkeypatch.setattr(tomllib, "loads", cache(tomllib.loads))  # half of each look
     at, wrong = Changeable(host), []
     first = watch(at)
     told(first)
@@ -116,7 +116,7 @@ def test_time_that_passes_is_a_change_where_something_runs_out() -> None:
     one = watch(at)
     told(one)
     at.ahead = timedelta(days=30)
-    fresh = as_posture(look(at, NOTHING))  # type: ignore[arg-type]
+    fresh = as_posture(look(at, NOTHING))
     assert told(one).root() == fresh.root() != as_posture(look(DEBIAN_LAPTOP, NOTHING)).root()
 
 

@@ -101,7 +101,7 @@ def test_what_the_server_would_not_take_of_one_section_costs_that_section_alone(
     running: Running, tmp_path: Path
 ) -> None:
     enrolled(running, tmp_path / "state")
-    odd = Outside(Odd(), KeysHere(), Connection, running.clock, lambda: 0.0)  # type: ignore[arg-type]
+    odd = Outside(Odd(), KeysHere(), Connection, running.clock, lambda: 0.0)
     one = Cycle(StateFolder(tmp_path / "state"), Settings(), odd)
     one.collect()
     assert one.tell(), one.attempts.last_error

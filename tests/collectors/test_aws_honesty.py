@@ -147,7 +147,8 @@ def _places(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ..
 def _bent(answer: Any) -> Iterator[Any]:
     """The answer with something of another shape in each of its places."""
     for path in _places(answer):
-        for wrong in (None, "x", 7, [], {}):
+        shapes: tuple[Any, ...] = (None, "x", 7, [], {})
+        for wrong in shapes:
             bent = copy.deepcopy(answer)
             holder = bent
             for key in path[:-1]:

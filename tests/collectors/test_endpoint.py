@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -188,7 +188,8 @@ def test_a_host_may_say_under_which_key_its_directory_has_it(store: Written, by:
     others = [store.add(managed(**{by: value})) for value in (None, 7, " ", "S-1\x00")]
     others += [store.add(laptop("management")), store.add(managed(**{by: "S-1-5-21-1-2-3-9"}), clone=NOW_MS)]
     # What a host said when it enrolled may be of another domain by now.
-    others.append(store.add(managed(**{by: None}), **{by: "S-1-5-21-1-2-3-2105"}))
+    enrolled: dict[str, Any] = {by: "S-1-5-21-1-2-3-2105"}
+    others.append(store.add(managed(**{by: None}), **enrolled))
     target = fleet_target(store.close(), same={"source": "bank.example", "by": by})
 
     found = {asset: same.same_as for asset, same in of(read(COLLECTOR, target), Same).items()}

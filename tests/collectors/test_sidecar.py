@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def test_what_is_signed_is_read_back_with_rows_and_digest_of_the_file() -> None:
     private, public = key_pair()
     stated = sidecar.verify(sidecar.sign(DATA, PAYLOAD, private), public)
     assert stated.rows == 2
-    assert stated.file_sha256 == sidecar.hashlib.sha256(DATA).hexdigest()
+    assert stated.file_sha256 == hashlib.sha256(DATA).hexdigest()
     assert stated.censuses[0].n == 2
     assert stated.period.start == "2026-11-01"
 

@@ -9,7 +9,7 @@ from agent.probes import disk_encryption, observe
 from tests.agent.recorded import CONTAINER, DEBIAN_LAPTOP, MACOS, WINDOWS
 from tests.agent.recorded_macos import DISKUTIL_APFS, DISKUTIL_LIST, disks, volume
 
-MOUNTS = DEBIAN_LAPTOP.files["/proc/self/mountinfo"]
+MOUNTS = DEBIAN_LAPTOP.read_file("/proc/self/mountinfo").decode()
 
 
 def volumes(host: object) -> dict[str, tuple[bool | None, str | None]]:

@@ -121,7 +121,7 @@ TOLD = {"AMRunningMode": "Normal", "RealTimeProtectionEnabled": True, "IsTamperP
 def antivirus(answer: Ran | None) -> dict[str, Any]:
     host = WINDOWS.changed(commands={endpoint_protection.MP_STATUS: answer})
     products = observe(endpoint_protection.PROBE, host).values["products"]
-    return next(one for one in products if one["product"] == ANTIVIRUS)  # type: ignore[no-any-return]
+    return next(one for one in products if one["product"] == ANTIVIRUS)
 
 
 def test_windows_tells_how_its_antivirus_works_and_how_old_its_signatures_are() -> None:

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import csv
 import json
+import tomllib
 from functools import cache
 from typing import Any
 
 import pytest
 
-from agent import products
 from agent.host import Ran
 from agent.probes import PROBES, observe, observe_all
 from agent.section import STATUSES, Denied, NotSupported, Probe, Seen
@@ -23,7 +23,7 @@ HOSTS = {"debian": DEBIAN_LAPTOP, "not_root": NOT_ROOT, "container": CONTAINER, 
 
 @pytest.fixture(autouse=True)
 def _read_the_list_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products.tomllib, "loads", cache(products.tomllib.loads))  # half of each look
+    monkeypatch.setattr(tomllib, "loads", cache(tomllib.loads))  # half of each look
 
 
 @pytest.mark.parametrize("name", HOSTS)

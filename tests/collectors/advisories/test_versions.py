@@ -49,6 +49,8 @@ def test_what_is_no_version_is_refused(compare: Compare, text: str) -> None:
 def test_dpkg_itself_agrees() -> None:
     dpkg = shutil.which("dpkg")
     words = {-1: "lt", 0: "eq", 1: "gt"}
-    for one, other, sign in DPKG if dpkg else ():
+    for one, other, sign in DPKG:
+        if dpkg is None:
+            break
         assert subprocess.run([dpkg, "--compare-versions", one, words[sign], other], check=False).returncode == 0
     assert {sign for *_, sign in DPKG} == set(words)

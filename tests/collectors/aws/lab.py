@@ -126,9 +126,8 @@ def live_target(address: str, **options: Any) -> Target:
 
 def client(address: str, service: str, region: str = "us-east-1") -> Any:
     """A client of the lab's own, for seeding."""
-    return boto3.session.Session(aws_access_key_id="seed", aws_secret_access_key="seed").client(
-        service, region_name=region, endpoint_url=address
-    )
+    session: Any = boto3.session.Session(aws_access_key_id="seed", aws_secret_access_key="seed")
+    return session.client(service, region_name=region, endpoint_url=address)
 
 
 @contextmanager
@@ -140,7 +139,7 @@ def loopback_names() -> Iterator[None]:
         here = isinstance(host, str) and (host == "localhost" or host.endswith(".localhost"))
         return real("127.0.0.1" if here else host, *rest, **more)
 
-    socket.getaddrinfo = found  # type: ignore[assignment]
+    socket.getaddrinfo = found
     try:
         yield
     finally:
@@ -285,7 +284,7 @@ def seed_organization(address: str, members: int) -> list[str]:
         made = organizations.create_account(Email=f"owner-{place}@lab-bank.example", AccountName=f"member-{place}")
         number = made["CreateAccountStatus"]["AccountId"]
         given = sts.assume_role(RoleArn=f"arn:aws:iam::{number}:role/seed", RoleSessionName="seed")["Credentials"]
-        session = boto3.session.Session(
+        session: Any = boto3.session.Session(
             aws_access_key_id=given["AccessKeyId"],
             aws_secret_access_key=given["SecretAccessKey"],
             aws_session_token=given["SessionToken"],

@@ -104,9 +104,8 @@ def rows(records: Iterable[Record]) -> dict[tuple[str, str], Fact]:
 
 @functools.cache
 def _fields(kind: type[Fact]) -> tuple[str, ...]:
-    return tuple(
-        name for name in msgspec.structs.fields(kind) for name in [name.name] if name not in {"asset", "observed_at"}
-    )
+    names = (field.name for field in msgspec.structs.fields(kind))
+    return tuple(name for name in names if name not in {"asset", "observed_at"})
 
 
 def wrongs(before: Iterable[Record], after: Iterable[Record]) -> list[str]:

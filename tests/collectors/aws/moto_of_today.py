@@ -62,7 +62,7 @@ def summary(response: IamResponse) -> ActionResult:
 
 
 if __name__ == "__main__":
-    IamResponse.get_account_summary = summary  # type: ignore[method-assign]
-    IamResponse.get_credential_report = report  # type: ignore[method-assign]
+    IamResponse.get_account_summary = summary  # type: ignore[assignment]
+    IamResponse.get_credential_report = report  # type: ignore[assignment]
     as_aws_has_them()
     main(sys.argv[1:])

@@ -18,4 +18,4 @@ def snapshots(response: EC2Response) -> ActionResult:
 
 def as_aws_has_them() -> None:
     """Let this process answer so."""
-    EC2Response.describe_snapshots = snapshots  # type: ignore[method-assign]
+    EC2Response.describe_snapshots = snapshots  # type: ignore[assignment]

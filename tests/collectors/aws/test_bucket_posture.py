@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -207,7 +208,7 @@ EXPIRES = {"Status": "Enabled", "Filter": {}, "Expiration": {"Days": 30}}
         ([{"Status": "Enabled", "Filter": {}, "Transitions": [{"Days": 9, "StorageClass": "GLACIER"}]}], "none"),
     ],
 )
-def test_content_is_removed_by_a_rule_in_force_for_all_of_it(rules: list[dict[str, Any]], state: str | None) -> None:
+def test_content_is_removed_by_a_rule_in_force_for_all_of_it(rules: list[Mapping[str, Any]], state: str | None) -> None:
     assert removal(rules, NOW) == state
     assert posture(Retention, lifecycle={"Rules": rules}).policy == state
 

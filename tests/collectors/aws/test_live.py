@@ -60,7 +60,8 @@ class Scan:
 
     def user(self, login: str) -> str:
         """Key of a user."""
-        return next(one.asset for one in self.of(User) if one.login == login)
+        found: str = next(one.asset for one in self.of(User) if one.login == login)
+        return found
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ def client(service: str, *, cut: bool) -> Any:
     library = botocore.session.Session()
     if cut:
         library.register_component("data_loader", loader_of(CALLS))
-    session = boto3.session.Session(aws_access_key_id="a", aws_secret_access_key="b", botocore_session=library)
+    session: Any = boto3.session.Session(aws_access_key_id="a", aws_secret_access_key="b", botocore_session=library)
     return session.client(service, region_name="us-east-1")
 
 
