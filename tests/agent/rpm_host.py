@@ -7,10 +7,8 @@ JSON; ends with `NOT_ALLOWED` where nothing may be mounted.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,10 +17,8 @@ from typing import Any
 from agent.host import ThisHost
 from agent.probes import observe, operating_system, patching, software
 from agent.recall import Inquiry, Moment
+from tests.agent.own_mounts import NOT_ALLOWED, enter, run
 
-NOT_ALLOWED = 77
-_NEW_MOUNTS = 0x20000
-"""CLONE_NEWNS of unshare(2)."""
 _OVER = ("/etc", "/run", "/var/cache", "/var/lib", "/var/log")
 _SPEC = """\
 Name: {name}
@@ -90,40 +86,6 @@ _DNF = "/etc/dnf/dnf.conf", "[main]\ngpgcheck=0\nplugins=0\n"
 _RELEASE = 'NAME="Lab Linux"\nID=lab\nVERSION_ID="9"\nSUPPORT_END=2032-05-31\n'
 
 
-def _run(*argv: str) -> str:
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, env=os.environ | {"LC_ALL": "C"})
-    if done.returncode:
-        raise OSError(f"{' '.join(argv)}: status {done.returncode}: {done.stderr}{done.stdout}")
-    return done.stdout
-
-
-def _seen_by_others() -> bool:
-    """Whether what is mounted here could come into the namespace from which this one is made."""
-    root = os.open("/", os.O_RDONLY)
-    try:
-        told = Path(f"/proc/self/fdinfo/{root}").read_text()
-    finally:
-        os.close(root)
-    number = told.split("mnt_id:", 1)[1].split()[0]
-    lines = [line.split() for line in Path("/proc/1/mountinfo").read_text().splitlines()]
-    return not any(line[0] == number and "shared:" not in " ".join(line[6:]) for line in lines)
-
-
-def _lay_over() -> None:
-    """Make a mount namespace, and empty folders in it; raises OSError where that is not allowed or not sure."""
-    shared = _seen_by_others()
-    if ctypes.CDLL(None, use_errno=True).unshare(_NEW_MOUNTS):
-        raise OSError(ctypes.get_errno(), "unshare")
-    try:
-        _run("mount", "--make-rprivate", "/")
-    except OSError:
-        # Below a changed root, whose own mount cannot be named.
-        if shared:
-            raise
-    for place in _OVER:
-        _run("mount", "-t", "tmpfs", "tmpfs", place)
-
-
 def _write(path: str, text: str) -> None:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text(text)
@@ -135,12 +97,12 @@ def _build(folder: Path) -> Path:
         rest = package["rest"] or _LIBS
         _write(f"{folder}/{number}.spec", _SPEC.format(**package | {"rest": rest}))
     specs = [str(folder / f"{number}.spec") for number in range(len(_PACKAGES))]
-    _run("rpmbuild", "--quiet", "--define", f"_topdir {folder}/build", "-bb", *specs)
+    run("rpmbuild", "--quiet", "--define", f"_topdir {folder}/build", "-bb", *specs)
     repository = folder / "build/RPMS/noarch"
     text = "".join(_ADVISORY.format(**row) for row in _ADVISORIES)
     _write(f"{folder}/updateinfo.xml", f'<?xml version="1.0" encoding="UTF-8"?>\n<updates>{text}</updates>\n')
-    _run("createrepo_c", "-q", str(repository))
-    _run("modifyrepo_c", f"{folder}/updateinfo.xml", f"{repository}/repodata")
+    run("createrepo_c", "-q", str(repository))
+    run("modifyrepo_c", f"{folder}/updateinfo.xml", f"{repository}/repodata")
     return repository
 
 
@@ -156,7 +118,7 @@ def _forget(name: str) -> None:
 
 def _installed(repository: Path, names: Sequence[str], how: str, *before: str) -> None:
     # Only into the database: what a package brings would come into this machine's folders.
-    _run(*before, "rpm", how, "--justdb", "--nodeps", "--noscripts", *(str(repository / name) for name in names))
+    run(*before, "rpm", how, "--justdb", "--nodeps", "--noscripts", *(str(repository / name) for name in names))
 
 
 def _age(pattern: str, days: int) -> None:
@@ -191,7 +153,7 @@ def story(folder: Path) -> dict[str, Any]:
         _seen, (operating_system.PROBE, software.PROBE, patching.PROBE)
     )
 
-    _run("dnf", "-q", "makecache")
+    run("dnf", "-q", "makecache")
     told["dnf"] = _waits()
     _write(_DNF[0], f"{_DNF[1]}excludepkgs=openssl*\n")
     told["dnf, excluded"] = _waits()
@@ -201,13 +163,13 @@ def story(folder: Path) -> dict[str, Any]:
     _forget("gone")
     _age("dnf/*/repodata/*", 10)
     told["dnf, old"] = _waits()
-    _run("dnf", "-q", "makecache", "--refresh")
+    run("dnf", "-q", "makecache", "--refresh")
     told["dnf, asked again"] = _waits()
     for place in ("/etc", "/var/lib", "/var/log"):
-        _run("mount", "-o", "remount,ro", place)
+        run("mount", "-o", "remount,ro", place)
     told["dnf, as the service may write"] = _waits()
     for place in ("/etc", "/var/lib", "/var/log"):
-        _run("mount", "-o", "remount,rw", place)
+        run("mount", "-o", "remount,rw", place)
     inquiry = Inquiry(Moment(ThisHost()))
     patching.look(inquiry)
     answers = inquiry.answers
@@ -215,23 +177,23 @@ def story(folder: Path) -> dict[str, Any]:
         raise ValueError("nothing proves what the look rests on")
     told["proved again"] = Moment(ThisHost()).confirms(answers)
 
-    _run("mv", "/var/cache/dnf", "/var/cache/kept")
-    _run("zypper", "-q", "--non-interactive", "refresh")
+    run("mv", "/var/cache/dnf", "/var/cache/kept")
+    run("zypper", "-q", "--non-interactive", "refresh")
     told["zypper"] = _waits()
-    _run("zypper", "-q", "--non-interactive", "addlock", "-t", "patch", "LAB-2")
+    run("zypper", "-q", "--non-interactive", "addlock", "-t", "patch", "LAB-2")
     told["zypper, locked"] = _waits()
     _known("gone", folder / "gone", "autorefresh=0\ntype=rpm-md\n")
     told["zypper, a repository is not known"] = _waits()
     _forget("gone")
     _age("zypp/raw/*/repodata/*", 10)
     told["zypper, old"] = _waits()
-    _run("zypper", "-q", "--non-interactive", "refresh")
+    run("zypper", "-q", "--non-interactive", "refresh")
 
     _installed(repository, _NEW, "-U")
     told["proved after an update"] = Moment(ThisHost()).confirms(answers)
     told["zypper, updated"] = _waits()
-    _run("rm", "-r", "/var/cache/zypp")
-    _run("mv", "/var/cache/kept", "/var/cache/dnf")
+    run("rm", "-r", "/var/cache/zypp")
+    run("mv", "/var/cache/kept", "/var/cache/dnf")
     told["dnf, updated"] = _waits()
     told["last"] = _seen(patching.PROBE)
     return told
@@ -240,7 +202,9 @@ def story(folder: Path) -> dict[str, Any]:
 def main(folder: Path) -> int:
     """Make the host, look, print; gives the exit code."""
     try:
-        _lay_over()
+        enter()
+        for place in _OVER:
+            run("mount", "-t", "tmpfs", "tmpfs", place)
     except OSError as error:
         sys.stderr.write(f"{error}\n")
         return NOT_ALLOWED

@@ -1,12 +1,12 @@
 #!/bin/sh
 # Installs the system packages of the lab: a Samba domain controller, its clients, ssh-keygen, PostgreSQL, ip, a TPM in
-# software, rpm with dnf and zypper. Debian, root.
+# software, rpm with dnf and zypper, systemd in a container. Debian, root.
 # No daemon is started. The backports suite is added from the mirror that this machine already uses.
 set -eu
 
 PACKAGES="samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind ldb-tools smbclient \
 krb5-user ldap-utils python3-gssapi faketime openssh-client postgresql iproute2 swtpm tpm2-tools \
-rpm dnf zypper createrepo-c"
+rpm dnf zypper createrepo-c systemd systemd-container python3-psutil python3-cryptography"
 SOURCE=/etc/apt/sources.list.d/ztgrade-lab.sources
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 POLICY=/usr/sbin/policy-rc.d

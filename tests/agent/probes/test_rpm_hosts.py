@@ -16,7 +16,7 @@ import pytest
 from agent.confinement import container
 from agent.host import ThisHost
 from collectors.sections import Installed, installed
-from tests.agent.rpm_host import NOT_ALLOWED
+from tests.agent.own_mounts import NOT_ALLOWED
 
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAMS = ("rpm", "rpmbuild", "dnf", "zypper", "createrepo_c", "faketime")
