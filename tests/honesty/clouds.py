@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -101,3 +101,6 @@ class Asking:
         self.rights.add(operation.permission)
         self.regions |= {region} - {""}
         return Remembered(self.answers).ask(operation, region, **parameters)
+
+    def enter(self, role: str) -> AbstractContextManager[Asked]:
+        return Remembered(self.answers).enter(role)

@@ -64,7 +64,7 @@ def moved(value: Any, by: timedelta) -> Any:
     return value
 
 
-@dataclass(frozen=True)
+@dataclass
 class Rest:
     """A source that speaks of everything of which the others never speak, and always says the same."""
 
@@ -154,7 +154,7 @@ class Institution:
     baseline_id: str = "fsc-2024"
     whole: Mapping[str, Sequence[Record]] = field(init=False)
     """What each source says if nothing is taken away."""
-    rest: Rest = field(init=False, default=Rest())
+    rest: Rest = field(init=False, default_factory=Rest)
 
     def __post_init__(self) -> None:
         (self.folder / "registers").mkdir(parents=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from collectors.aws.operations import SOURCES
@@ -43,8 +43,8 @@ class Clouds:
 
     def _lacking(
         self, rights: Collection[str] = (), *, regions: Collection[str] = (), error: ReadError | None = None
-    ) -> dict[str, object]:
-        def source(answers: Answers) -> object:
+    ) -> dict[str, Callable[[], Without]]:
+        def source(answers: Answers) -> Callable[[], Without]:
             return lambda: Without(Remembered(answers), rights, regions=regions, error=error)
 
         return {target: source(answers) for target, answers in self.answers.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from collectors.ad import attributes, decode
@@ -70,8 +70,8 @@ class Domains:
             decode.folded(one.dn) for one in self.entries if not of or decode.own_name(one.dn).casefold() in wanted
         )
 
-    def _denied(self, *denials: Denial, **changes: object) -> dict[str, object]:
-        return {TARGET: lambda: Domain(self.entries, denials, **changes)}  # type: ignore[arg-type]
+    def _denied(self, *denials: Denial) -> dict[str, Callable[[], Domain]]:
+        return {TARGET: lambda: Domain(self.entries, denials)}
 
     def everywhere(self) -> Iterator[Loss]:
         """Each attribute denied on every object, and each of the server's own left out."""
