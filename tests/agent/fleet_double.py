@@ -210,10 +210,10 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
-    fleet: Fleet
+    server: _Server
 
     def do_POST(self) -> None:
-        fleet = self.server.fleet  # type: ignore[attr-defined]
+        fleet = self.server.fleet
         body = self.rfile.read(int(self.headers["Content-Length"]))
         header = self.headers.get(wire.SIGNATURE_HEADER, "")
         fleet.asked.append((self.path, body, header))
@@ -228,7 +228,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, status: int, content: bytes, **headers: str) -> None:
         self.send_response_only(status)
-        self.send_header("Date", self.server.fleet.now().strftime("%a, %d %b %Y %H:%M:%S GMT"))  # type: ignore[attr-defined]
+        self.send_header("Date", self.server.fleet.now().strftime("%a, %d %b %Y %H:%M:%S GMT"))
         self.send_header("Content-Length", str(len(content)))
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
@@ -290,7 +290,7 @@ def says(status: int, said: dict[str, Any] | None = None, **headers: str) -> Fau
 
 def loses_the_answer(handler: Handler, body: bytes) -> bool:
     """The request is taken, but the connection ends before the answer."""
-    fleet = handler.server.fleet  # type: ignore[attr-defined]
+    fleet = handler.server.fleet
     fleet.take(handler.path, body, handler.headers.get(wire.SIGNATURE_HEADER, ""))
     handler.close_connection = True
     return False
@@ -304,7 +304,7 @@ def loses_the_request(handler: Handler, body: bytes) -> bool:
 
 def cuts_the_answer(handler: Handler, body: bytes) -> bool:
     """The request is taken, and half of the answer comes."""
-    fleet = handler.server.fleet  # type: ignore[attr-defined]
+    fleet = handler.server.fleet
     status, said = fleet.take(handler.path, body, handler.headers.get(wire.SIGNATURE_HEADER, ""))
     content = json.dumps(said).encode()
     handler.send_response_only(status)

@@ -225,13 +225,20 @@ def test_a_changed_byte_is_damage_too(tmp_path: Path) -> None:
     assert spool(tmp_path).outstanding() is None
 
 
+def number_in(one: Spool, name: str) -> int:
+    kept = one.posture(name)
+    assert kept is not None
+    number: int = kept.sections["boot"]["values"]["number"]
+    return number
+
+
 def test_the_spool_is_bounded_and_keeps_the_oldest_and_the_newest(tmp_path: Path) -> None:
     one = spool(tmp_path)
     for number in range(200):
         one.add(posture(number))
     names = one.postures()
     assert one.size()[0] == MOST_FILES == len(names)
-    kept = [one.posture(name).sections["boot"]["values"]["number"] for name in names]  # type: ignore[union-attr]
+    kept = [number_in(one, name) for name in names]
     assert kept[0] == 0 and kept[-1] == 199 and kept == sorted(kept)
 
 
@@ -240,7 +247,7 @@ def test_the_spool_is_bounded_in_bytes(tmp_path: Path) -> None:
     for number in range(30):
         one.add(posture(number, 10_000))
     assert one.size()[1] <= 50_000
-    assert one.posture(one.postures()[-1]).sections["boot"]["values"]["number"] == 29  # type: ignore[union-attr]
+    assert number_in(one, one.postures()[-1]) == 29
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import sys
 import sysconfig
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -136,9 +137,9 @@ def test_secrets_never_stand_in_arguments(tmp_path: Path, monkeypatch: pytest.Mo
     seen: list[list[str]] = []
     real = subprocess.run
 
-    def watched(argv: list[str], **named: object) -> object:
+    def watched(argv: list[str], **named: Any) -> Any:
         seen.append(argv)
-        return real(argv, **named)  # type: ignore[call-overload]
+        return real(argv, **named)
 
     monkeypatch.setattr(subprocess, "run", watched)
     process = KeyProcess()

@@ -135,9 +135,10 @@ def test_the_same_token_keeps_its_key_and_the_secret_goes_when_it_is_used(site: 
     site.cycle()
     site.prepare()
     agent = site.cycle()
-    assert agent.identity() is not None
+    identity = agent.identity()
+    assert identity is not None
     assert not (site.folder / "enrolment.json").exists()
-    assert {path.stem for path in (site.folder / "keys").iterdir()} == {agent.identity().key_id}  # type: ignore[union-attr]
+    assert {path.stem for path in (site.folder / "keys").iterdir()} == {identity.key_id}
 
 
 def test_an_enrolment_that_waits_for_a_person_goes_on_later(site: Site) -> None:
@@ -244,7 +245,8 @@ def test_what_the_server_says_beyond_the_protocol_changes_nothing(site: Site) ->
     agent = site.cycle()
     assert agent.attempts.last_error == ""
     assert agent.standing().interval == 60
-    assert agent.identity().server == f"https://localhost:{site.port}"  # type: ignore[union-attr]
+    identity = agent.identity()
+    assert identity is not None and identity.server == f"https://localhost:{site.port}"
     assert {path.name for path in site.folder.rglob("*")} <= before | {"attempts.json", "reserve"}
     assert "evil" not in (site.folder / "standing.json").read_text()
 
@@ -315,7 +317,8 @@ def test_a_lost_answer_to_a_renewal_is_asked_for_with_the_same_bytes(site: Site,
     asked = [(body, header) for path, body, header in site.fleet.asked if path == wire.RENEW]
     assert asked[0] == asked[1]
     assert agent.attempts.last_error == ""
-    assert agent.identity().key_id not in site.fleet.replaced  # type: ignore[union-attr]
+    identity = agent.identity()
+    assert identity is not None and identity.key_id not in site.fleet.replaced
 
 
 def test_a_message_that_waited_is_signed_anew_when_the_key_changed_but_its_bytes_stay(site: Site) -> None:
@@ -369,7 +372,9 @@ def test_keys_and_tokens_are_for_their_owner_alone(site: Site) -> None:
 
 def test_a_key_that_others_may_read_signs_nothing(site: Site) -> None:
     agent = site.enrolled()
-    path = site.folder / "keys" / f"{agent.identity().key_id}.pem"  # type: ignore[union-attr]
+    identity = agent.identity()
+    assert identity is not None
+    path = site.folder / "keys" / f"{identity.key_id}.pem"
     path.chmod(0o644)
     count = len(site.fleet.asked)
     agent = site.cycle()

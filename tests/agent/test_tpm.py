@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -17,8 +18,8 @@ RSA, P256, P384_HIGH = 0x01C00002, 0x01C0000A, 0x01C00016
 DIGEST = hashlib.sha256(PUBLIC_KEY).hexdigest()
 
 
-def host(**given: object) -> RecordedHost:
-    return DEBIAN_LAPTOP.changed(devices={"/dev/tpmrm0": tpm(**given)})  # type: ignore[arg-type]
+def host(**given: Any) -> RecordedHost:
+    return DEBIAN_LAPTOP.changed(devices={"/dev/tpmrm0": tpm(**given)})
 
 
 def test_the_key_of_a_real_certificate_is_found() -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -66,11 +67,11 @@ def tools(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ran: list[str] = []
     real = subprocess.run
 
-    def watched(argv: list[str], **named: object) -> object:
+    def watched(argv: list[str], **named: Any) -> Any:
         name = argv[0].rpartition("/tpm2_")[2]
         if name != "flushcontext":
             ran.append(name)
-        return real(argv, **named)  # type: ignore[call-overload]
+        return real(argv, **named)
 
     monkeypatch.setattr(subprocess, "run", watched)
     return ran

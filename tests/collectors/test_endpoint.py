@@ -112,9 +112,9 @@ def test_a_store_that_takes_nothing_any_more_calls_no_agent_awake(store: Written
     ],
 )
 def test_an_agent_that_cannot_be_believed_is_a_device_of_which_nothing_is_known(
-    store: Written, changed: dict[str, int], why: GapWhy, said: str
+    store: Written, changed: dict[str, Any], why: GapWhy, said: str
 ) -> None:
-    asset = store.add(laptop(), **changed)  # type: ignore[arg-type]
+    asset = store.add(laptop(), **changed)
     records = read(COLLECTOR, fleet_target(store.close(), external=False))
 
     assert {type(fact).__name__ for fact in facts(records)} == {"Device", "EndpointAgent"}

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from agent.host import Ran
+from agent.host import Host, Ran
 from agent.probes import disk_encryption, observe
 from tests.agent.recorded import CONTAINER, DEBIAN_LAPTOP, MACOS, WINDOWS
 from tests.agent.recorded_macos import DISKUTIL_APFS, DISKUTIL_LIST, disks, volume
@@ -12,8 +12,8 @@ from tests.agent.recorded_macos import DISKUTIL_APFS, DISKUTIL_LIST, disks, volu
 MOUNTS = DEBIAN_LAPTOP.read_file("/proc/self/mountinfo").decode()
 
 
-def volumes(host: object) -> dict[str, tuple[bool | None, str | None]]:
-    section = observe(disk_encryption.PROBE, host)  # type: ignore[arg-type]
+def volumes(host: Host) -> dict[str, tuple[bool | None, str | None]]:
+    section = observe(disk_encryption.PROBE, host)
     assert section.status == "seen", section.detail
     return {one["mount"]: (one["encrypted"], one["method"]) for one in section.values["volumes"]}
 

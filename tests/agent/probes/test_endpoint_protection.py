@@ -51,7 +51,7 @@ definitions_updated_minutes_ago             : 90
 """
 
 
-def defender(health: str, system: str = "linux") -> dict[str, object]:
+def defender(health: str, system: str = "linux") -> dict[str, Any]:
     command = {"linux": "/usr/bin/mdatp", "macos": "/usr/local/bin/mdatp"}[system]
     host = BARE.changed(
         system=system,
@@ -59,8 +59,9 @@ def defender(health: str, system: str = "linux") -> dict[str, object]:
         commands={(command, "health"): Ran(0, health, "")},
         files={"/opt/microsoft/mdatp/sbin/wdavdaemon": b""},
     )
+    product: dict[str, Any]
     (product,) = observe(endpoint_protection.PROBE, host).values["products"]
-    return product  # type: ignore[no-any-return]
+    return product
 
 
 def test_defender_says_how_it_works_and_how_old_its_signatures_are() -> None:
@@ -126,7 +127,9 @@ def antivirus(answer: Ran | None) -> dict[str, Any]:
 
 def test_windows_tells_how_its_antivirus_works_and_how_old_its_signatures_are() -> None:
     """By "Get-MpComputerStatus" and MSFT_MpComputerStatus of the Defender provider."""
-    told = antivirus(WINDOWS.commands[endpoint_protection.MP_STATUS])  # type: ignore[arg-type]
+    answer = WINDOWS.commands[endpoint_protection.MP_STATUS]
+    assert isinstance(answer, Ran)
+    told = antivirus(answer)
     assert (told["running"], told["mode"], told["tamper_protection"]) == (True, "block", True)
     assert told["signatures_at"] == "2026-11-19T22:10:05Z"
     assert antivirus(objects(TOLD | {"AMRunningMode": "Passive Mode"}))["mode"] == "passive"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
@@ -168,7 +168,8 @@ def test_a_search_that_is_left_early_leaves_nothing_behind() -> None:
     directory = port(server)
     found = directory.search("DC=corp", "subtree", "(objectClass=*)", ("cn",))
     next(found)
-    found.close()  # type: ignore[attr-defined]
+    assert isinstance(found, Generator)
+    found.close()
 
     assert names(directory.search("DC=other", "subtree", "(objectClass=*)", ("cn",))) == ["other"]
 

@@ -55,11 +55,12 @@ class Listening:
         name = self.folder + file_name(operation, region, parameters)
         self.permissions.add(operation.permission)
         try:
-            self.answers[name] = self.asked.ask(operation, region, **parameters)
+            answer = self.asked.ask(operation, region, **parameters)
         except ReadError as error:
             self.answers[name] = error
             raise
-        return self.answers[name]  # type: ignore[return-value]
+        self.answers[name] = answer
+        return answer
 
 
 class Without:
