@@ -29,6 +29,11 @@ from tests.scanner.fleet.lab import Running, make_fleet
 VERSIONS = ("1.0.0", "1.1.0")
 _UNIT = "/lib/systemd/system/ztagent.service"
 _TRANSIENT = "/run/systemd/system/looking.service"
+_OUTPUT = "/run/seen"
+_TRY = (
+    "/bin/sh -c 'for place in /boot /etc /etc/systemd/system /home /opt /root /srv /usr/bin /var/lib /var/log"
+    " /var/lib/ztagent; do if touch $place/.tried 2>/dev/null; then echo $place; fi; done'"
+)
 _HERE = "/mnt"
 """Where the folder lies in the container."""
 _BOOT = 30.0
@@ -119,20 +124,21 @@ class Machine:
         )
         return [self.do(*argv).stdout.strip() for argv in asked]
 
-    def sections(self, restricted: bool) -> dict[str, Any]:
-        """What ``ztagent show`` says of the machine, under the restrictions of the service or as root without."""
-        if not restricted:
-            told = self.do("ztagent", "show", "--json").stdout
-        else:
-            text = self.do("cat", _UNIT).stdout
-            hardening = "UMask=" + text.split("\nUMask=", 1)[1].split("[Install]")[0]
-            command = "Type=oneshot\nExecStart=/usr/bin/ztagent show --json\nStandardOutput=file:/run/seen.json\n"
-            self.write(_TRANSIENT, f"[Service]\n{command}{hardening}")
-            self.do("systemctl", "daemon-reload")
-            self.do("systemctl", "start", "looking.service")
-            told = self.do("cat", "/run/seen.json").stdout
-        found = json.loads(told)["sections"]
-        return {one["name"]: [one["status"], one["detail"], one["values"], one["missing"]] for one in found}
+    def restricted(self, command: str) -> str:
+        """What a command prints under the restrictions of the service."""
+        text = self.do("cat", _UNIT).stdout
+        hardening = "UMask=" + text.split("\nUMask=", 1)[1].split("[Install]")[0]
+        self.do("rm", "-f", _OUTPUT)
+        start = f"Type=oneshot\nExecStart={command}\nStandardOutput=file:{_OUTPUT}\n"
+        self.write(_TRANSIENT, f"[Service]\n{start}{hardening}")
+        self.do("systemctl", "daemon-reload")
+        self.do("systemctl", "start", "looking.service")
+        return self.do("cat", _OUTPUT).stdout
+
+
+def _sections(told: str) -> dict[str, Any]:
+    found = json.loads(told)["sections"]
+    return {one["name"]: [one["status"], one["detail"], one["values"], one["missing"]] for one in found}
 
 
 def _await(happens: Callable[[], bool]) -> bool:
@@ -156,7 +162,9 @@ def story(machine: Machine, server: Running) -> dict[str, Any]:
     told["told the server"] = _await(lambda: server.counted("SELECT count(*) FROM agent_section") > 0)
     told["with a token"] = machine.state()
     told["token is left"] = machine.do("test", "-e", "/etc/ztagent/enrol.token").returncode == 0
-    told["restricted"], told["free"] = machine.sections(True), machine.sections(False)
+    told["restricted"] = _sections(machine.restricted("/usr/bin/ztagent show --json"))
+    told["free"] = _sections(machine.do("ztagent", "show", "--json").stdout)
+    told["may write"] = machine.restricted(_TRY).split()
     identity = machine.do("cat", "/var/lib/ztagent/identity.json").stdout
     told["upgraded"] = [machine.install(VERSIONS[1]), *machine.state()]
     told["back"] = [machine.install(VERSIONS[0]), *machine.state()]

@@ -48,6 +48,10 @@ def test_its_restrictions_hide_nothing_from_any_section(told: dict[str, Any]) ->
         assert told["restricted"][name][0] == "seen", told["restricted"][name]
 
 
+def test_its_restrictions_let_it_write_to_its_state_alone(told: dict[str, Any]) -> None:
+    assert told["may write"] == ["/var/lib/ztagent"]
+
+
 def test_an_upgrade_restarts_it_and_an_older_version_leaves_it_as_it_was(told: dict[str, Any]) -> None:
     assert told["upgraded"] == [0, "active", "enabled", "1.1.0 installed"]
     assert told["back"] == [1, "active", "enabled", "1.1.0 installed"]
