@@ -44,6 +44,7 @@ LONG = (
     "tests/scanner/commands/test_carried_through.py",
     "tests/collectors/test_aws_honesty.py",
     "tests/reports/test_lift_chapter.py",
+    "tests/agent/packaging/test_booted.py",
 )
 """What takes longest starts first, so that short tests are left to let every processor end at the same time."""
 
