@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 from collectors.ad import AdCollector, attributes, decode
 from collectors.ports import ldap
 from collectors.ports.directory import DirectoryPort, Entry, Scope
-from scanner.model import RequirementState
+from scanner.model import Access, RequirementState
 from tests.collectors.ad.asking import AskingAccess, ad_target
 from tests.collectors.aws.losses import Remembered
 from tests.collectors.aws.recorded import account as by_hand
@@ -71,6 +71,11 @@ def domain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DomainControlle
         yield running
 
 
+def shown(kept: Kept) -> Callable[[Access], DirectoryPort]:
+    """Connects to what was kept, whatever is to be read."""
+    return lambda _: kept
+
+
 @pytest.fixture(scope="module")
 def kept(domain: DomainController) -> dict[str, Kept]:
     """What each account was shown."""
@@ -81,7 +86,7 @@ def kept(domain: DomainController) -> dict[str, Kept]:
         found[name] = Kept(ldap.connect(access))
     for name, held in found.items():  # once all have signed in, which the domain notes
         access = AskingAccess(ad_target(), f"{name}@corp.test", samba.PASSWORD)
-        assert list(AdCollector(lambda _, held=held: held).read(access))  # type: ignore[misc]
+        assert list(AdCollector(shown(held)).read(access))
         held.port.close()
     return found
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import ldap3
+import ldap3  # type: ignore[import-untyped]
 
 from collectors.ports import ldap
 from tests.lab import samba

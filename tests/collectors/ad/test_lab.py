@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import ldap3
+import ldap3  # type: ignore[import-untyped]
 import pytest
 
 from collectors.ad import COLLECTOR, attributes
