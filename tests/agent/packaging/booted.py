@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -71,7 +72,8 @@ class Machine:
             run("umount", "-R", "/sys/fs/cgroup")
         run("mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup")
         run("ip", "link", "set", "lo", "up")
-        argv = ["systemd-nspawn", "--keep-unit", "--register=no", "--quiet", "--link-journal=no", "--console=pipe"]
+        argv = ["setpriv", "--pdeathsig", "TERM"]
+        argv += ["systemd-nspawn", "--keep-unit", "--register=no", "--quiet", "--link-journal=no", "--console=pipe"]
         argv += [f"--directory={root}", f"--machine=ztlab-{os.getpid()}", f"--bind={folder}:{_HERE}"]
         argv += ["--capability=CAP_NET_ADMIN,CAP_NET_RAW", "--system-call-filter=@clock", "--boot"]
         self._said = (folder / "boot.log").open("wb")
@@ -99,6 +101,11 @@ class Machine:
 
     def end(self) -> None:
         """Take it away, however far it came."""
+        if self._leader:
+            with suppress(ProcessLookupError):
+                os.kill(self._leader, signal.SIGKILL)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(5)
         for _ in range(2):  # the second time without waiting for its services
             self._process.terminate()
             with suppress(subprocess.TimeoutExpired):
@@ -183,24 +190,22 @@ def story(machine: Machine, server: Running) -> dict[str, Any]:
 def main(folder: Path) -> int:
     """Make the machine, try the package on it, print; gives the exit code."""
     packages(folder)
-    machine = None
+    machine = server = None
     try:
-        enter(network=True)
-        machine = Machine(folder)
-        machine.boot()
-    except OSError as error:
-        if machine:
-            machine.end()
-        sys.stderr.write(f"{error}\n")
-        return NOT_ALLOWED
-    server = None
-    try:
+        try:
+            enter(network=True)
+            machine = Machine(folder)
+            machine.boot()
+        except OSError as error:
+            sys.stderr.write(f"{error}\n")
+            return NOT_ALLOWED
         server = Running(make_fleet(folder / "fleet"), Now())
         json.dump(story(machine, server), sys.stdout)
     finally:
         if server:
             server.end()
-        machine.end()
+        if machine:
+            machine.end()
     return 0
 
 

@@ -16,7 +16,7 @@ from agent.probes import PROBES
 from tests.agent.own_mounts import NOT_ALLOWED
 
 ROOT = Path(__file__).resolve().parents[3]
-PROGRAMS = ("systemd-nspawn", "nsenter", "ip", "dpkg")
+PROGRAMS = ("systemd-nspawn", "nsenter", "setpriv", "ip", "dpkg")
 NEEDED = ["/usr/bin/python3", "-I", "-c", "import psutil, cryptography"]
 
 
