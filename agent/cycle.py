@@ -168,7 +168,7 @@ class Cycle:
 
     def _enrol(self) -> Identity:
         host, off = self._outside.host, self._settings.switched_off
-        found = self._enroller.enrol(bearings(host, off, look(host, off)))
+        found = self._enroller.enrol(bearings(host, off, look(host, off)), self._settings)
         if isinstance(found, Waiting):
             raise Refused(202, "a person has to approve this host on the server", found.retry_after)
         self._record.begin_anew()

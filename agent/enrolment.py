@@ -81,24 +81,30 @@ class Enroller:
         self._state.keep_note(
             "enrolment",
             {
-                "server": settings.server or token.server,
+                "server": token.server,
                 "pin": token.pin,
                 "secret": token.secret,
                 "key_id": key_id,
                 "key_fallback": fallback,
                 "nonce": os.urandom(24).hex(),
-                "proxy": settings.proxy or proxy,
-                "ca_file": settings.ca_file or ca_file,
+                "proxy": proxy,
+                "ca_file": ca_file,
                 "authority": "",
             },
         )
 
-    def enrol(self, host: Mapping[str, str]) -> Identity | Waiting:
-        """Ask with what was prepared; raises AgentError, and then it may be asked again."""
+    def enrol(self, host: Mapping[str, str], settings: Settings) -> Identity | Waiting:
+        """Ask with what was prepared, by the way that the settings name now, so that a wrong one can be mended; raises
+        AgentError, and then it may be asked again."""
         note = self._state.note("enrolment")
         if note is None:
             raise Misconfigured("there is nothing to enrol with; run ztagent enroll --token-file FILE")
-        way = Way(note["server"], note["proxy"], note["authority"], note["ca_file"])
+        way = Way(
+            settings.server or note["server"],
+            settings.proxy or note["proxy"],
+            note["authority"],
+            settings.ca_file or note["ca_file"],
+        )
         if not way.authority:
             way = replace(way, authority=self._anchor(way, note["pin"]))
         path = self._state.key_file(note["key_id"])

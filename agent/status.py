@@ -25,10 +25,11 @@ def status(state: StateFolder, cycle: Cycle, settings: Settings, now: float) -> 
         age = now - datetime.fromisoformat(standing.accepted_at).timestamp()
         silent = age > SILENT_AFTER * standing.interval
     note = state.note("enrolment")
+    server = identity.server if identity else note["server"] if note else ""
     kind, fallback = state.key_told()
     return {
         "agent": identity.agent if identity else None,
-        "server": (settings.server or identity.server) if identity else note["server"] if note else None,
+        "server": (settings.server or server) if server else None,
         "enrolment": "waiting" if note else "done" if identity else "missing",
         "version": __version__,
         "downgraded": attempts.downgraded(__version__),

@@ -6,7 +6,7 @@ import json
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,14 @@ def test_a_fault_on_the_way_costs_nothing_and_the_same_bytes_are_sent_again(
         assert repeated[0] == repeated[1]
     numbers = [one["seq"] for one in site.fleet.messages()]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_a_wrong_server_in_the_settings_can_be_mended_while_it_asks_to_be_enrolled(site: Site) -> None:
+    right, site.settings = site.settings, replace(site.settings, server="https://127.0.0.1:9")
+    site.prepare()
+    assert site.cycle().attempts.last_error == "Connection refused" and site.cycle().identity() is None
+    site.settings = right
+    assert site.cycle().identity() is not None
 
 
 def test_a_token_used_by_another_key_is_said_and_not_a_suspected_copy(site: Site) -> None:
