@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import psutil
 
-from agent import linux, windows_account
+from agent import linux
 
 LARGEST_FILE = 16 * 1024 * 1024
 PIECE = 64 * 1024
@@ -292,6 +292,8 @@ class ThisHost:
 
     def machine_account(self) -> str:
         """See `Host`."""
+        from agent import windows_account  # not held in memory on other systems
+
         return windows_account.machine_account()
 
     def talk(self, device: str, message: bytes) -> bytes:
