@@ -98,6 +98,7 @@ def targets_from(folder: Path) -> list[ReadTarget]:
             promises=frozenset(PROMISES[source]),
             folder=folder / source,
             complete=True,
+            facts={census.fact: census.n for census in censuses},
             censuses=censuses,
         )
         for source, censuses in stated.items()
