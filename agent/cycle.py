@@ -149,12 +149,8 @@ class Cycle:
         identity = self._state.identity()
         if identity is None or self._enrolling():
             identity = self._enrol()
-        identity = replace(
-            identity,
-            server=self._settings.server or identity.server,
-            proxy=self._settings.proxy or identity.proxy,
-            ca_file=self._settings.ca_file or identity.ca_file,
-        )
+        server, proxy, ca_file = self._settings.way(identity.server, identity.proxy, identity.ca_file)
+        identity = replace(identity, server=server, proxy=proxy, ca_file=ca_file)
         shown = self._state.client_files(identity.key_id) if self._settings.client_certificate else ("", "")
         way = Way(identity.server, identity.proxy, identity.authority, identity.ca_file, shown)
         with self._outside.connect(way, self._now) as connection:

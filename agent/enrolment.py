@@ -99,12 +99,8 @@ class Enroller:
         note = self._state.note("enrolment")
         if note is None:
             raise Misconfigured("there is nothing to enrol with; run ztagent enroll --token-file FILE")
-        way = Way(
-            settings.server or note["server"],
-            settings.proxy or note["proxy"],
-            note["authority"],
-            settings.ca_file or note["ca_file"],
-        )
+        server, proxy, ca_file = settings.way(note["server"], note["proxy"], note["ca_file"])
+        way = Way(server, proxy, note["authority"], ca_file)
         if not way.authority:
             way = replace(way, authority=self._anchor(way, note["pin"]))
         path = self._state.key_file(note["key_id"])

@@ -47,6 +47,10 @@ class Settings:
     switched_off: frozenset[str] = frozenset()
     """Sections that are never looked at, and ``user_names``."""
 
+    def way(self, server: str, proxy: str, ca_file: str) -> tuple[str, str, str]:
+        """Server, proxy and further authorities that count: those that stand here, else those that were given."""
+        return self.server or server, self.proxy or proxy, self.ca_file or ca_file
+
 
 def folders() -> tuple[Path, Path]:
     """Where state and settings stand on this system when no ``--state`` is given."""
