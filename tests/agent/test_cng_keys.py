@@ -8,7 +8,6 @@ import stat
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from cryptography import x509
@@ -17,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
-from agent import cng, keys, keystores, own_process, sealed_key
+from agent import cng, keys, own_process, sealed_key
 from agent.cng_keys import Cng
 from agent.cng_status import why
 from agent.errors import Misconfigured
@@ -33,21 +32,6 @@ PROVIDER = {".cng": TPM, ".ksp": SOFTWARE}
 UNKNOWN = (
     "does not know the key: it was cleared or replaced, or the state folder comes from another machine; enrol again"
 )
-
-
-@pytest.fixture
-def windows(monkeypatch: pytest.MonkeyPatch) -> SoftCng:
-    made = SoftCng()
-    made.use(monkeypatch)
-    monkeypatch.setattr(keystores, "sys", SimpleNamespace(platform="win32"))
-    return made
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "keys"
-    made.mkdir(mode=0o700)
-    return made
 
 
 def made(folder: Path, store: Cng = IN_TPM) -> Path:

@@ -12,7 +12,6 @@ import shutil
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from cryptography import x509
@@ -29,21 +28,6 @@ from tests.agent.fleet_double import Authority, spki_digest
 from tests.agent.soft_enclave import FIELDS, SOURCE, STATUSES, SoftEnclave
 
 ECDSA = ec.ECDSA(hashes.SHA256())
-
-
-@pytest.fixture
-def enclave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SoftEnclave:
-    mac = SoftEnclave(tmp_path / "mac")
-    mac.use(monkeypatch)
-    monkeypatch.setattr(keystores, "sys", SimpleNamespace(platform="darwin"))
-    return mac
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "keys"
-    made.mkdir(mode=0o700)
-    return made
 
 
 def made(folder: Path) -> Path:

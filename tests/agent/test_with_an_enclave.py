@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from agent import keystores
 from agent.errors import Misconfigured
 from agent.settings import AUTO, HARDWARE, Settings
 from agent.status import as_lines
@@ -16,14 +14,6 @@ from tests.agent.machine import Host
 from tests.agent.recorded import MACOS
 from tests.agent.soft_enclave import STATUSES, SoftEnclave
 from tests.scanner.fleet.lab import Running
-
-
-@pytest.fixture
-def enclave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SoftEnclave:
-    made = SoftEnclave(tmp_path / "mac")
-    made.use(monkeypatch)
-    monkeypatch.setattr(keystores, "sys", SimpleNamespace(platform="darwin"))
-    return made
 
 
 @pytest.fixture

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from agent import keystores
 from agent.errors import Misconfigured
 from agent.settings import HARDWARE, IN_FILE, Settings
 from agent.status import as_lines
@@ -18,14 +16,6 @@ from tests.agent.soft_cng import SOFTWARE, TPM, SoftCng
 from tests.scanner.fleet.lab import Running
 
 NO_TPM = "there is no TPM that Windows can use; a TPM may be off in the settings of the firmware"
-
-
-@pytest.fixture
-def windows(monkeypatch: pytest.MonkeyPatch) -> SoftCng:
-    made = SoftCng()
-    made.use(monkeypatch)
-    monkeypatch.setattr(keystores, "sys", SimpleNamespace(platform="win32"))
-    return made
 
 
 @pytest.fixture
