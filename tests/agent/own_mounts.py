@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
 NOT_ALLOWED = 77
 """Exit code of a test's process where nothing may be mounted."""
 _NEW_MOUNTS, _NEW_NETWORK = 0x20000, 0x40000000
@@ -19,6 +25,17 @@ def run(*argv: str, patience: float = 60) -> str:
     if done.returncode:
         raise OSError(f"{' '.join(argv)}: status {done.returncode}: {done.stderr}{done.stdout}")
     return done.stdout
+
+
+def told_by(module: str, folder: Path, *, patience: float, refused: str) -> dict[str, Any]:
+    """What a process of a test's own prints, as JSON; skips, with this reason, where nothing may be mounted."""
+    argv = [sys.executable, "-m", module, str(folder)]
+    done = subprocess.run(argv, capture_output=True, text=True, cwd=ROOT, timeout=patience)
+    if done.returncode == NOT_ALLOWED:
+        pytest.skip(refused)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def enter(*, network: bool = False) -> None:

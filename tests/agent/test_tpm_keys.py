@@ -44,13 +44,6 @@ def other(tmp_path: Path) -> Iterator[SoftTpm]:
     chip.stop()
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "keys"
-    made.mkdir(mode=0o700)
-    return made
-
-
 def made(folder: Path, tpm: SoftTpm) -> Path:
     return folder / f"{Tpm(tpm.tcti).make(folder)}.tpm"
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.probes import PROBES
-from tests.agent.own_mounts import NOT_ALLOWED
+from tests.agent.own_mounts import told_by
 
-ROOT = Path(__file__).resolve().parents[3]
 PROGRAMS = ("systemd-nspawn", "nsenter", "setpriv", "ip", "dpkg")
 NEEDED = ["/usr/bin/python3", "-I", "-c", "import psutil, cryptography"]
 
@@ -26,13 +22,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         pytest.skip("a machine of a test's own needs root")
     if not all(map(shutil.which, PROGRAMS)) or subprocess.run(NEEDED, capture_output=True).returncode:
         pytest.skip("no systemd-nspawn and Debian's own psutil: make lab-deps installs them, as root")
-    argv = [sys.executable, "-m", "tests.agent.packaging.booted", str(tmp_path_factory.mktemp("booted"))]
-    done = subprocess.run(argv, capture_output=True, text=True, cwd=ROOT, timeout=280)
-    if done.returncode == NOT_ALLOWED:
-        pytest.skip("no container with systemd can be booted here")
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    refused = "no container with systemd can be booted here"
+    return told_by("tests.agent.packaging.booted", tmp_path_factory.mktemp("booted"), patience=280, refused=refused)
 
 
 def test_a_host_with_a_token_is_enrolled_and_tells(told: dict[str, Any]) -> None:

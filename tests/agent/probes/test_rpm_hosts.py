@@ -3,12 +3,8 @@ them. dnf5, which Debian has not, and rpm-ostree are tried on recordings alone."
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +12,8 @@ import pytest
 from agent.confinement import container
 from agent.host import ThisHost
 from collectors.sections import Installed, installed
-from tests.agent.own_mounts import NOT_ALLOWED
+from tests.agent.own_mounts import told_by
 
-ROOT = Path(__file__).resolve().parents[3]
 PROGRAMS = ("rpm", "rpmbuild", "dnf", "zypper", "createrepo_c", "faketime")
 
 
@@ -28,13 +23,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         pytest.skip("a host of rpm needs root")
     if not all(map(shutil.which, PROGRAMS)):
         pytest.skip("no rpm, dnf and zypper: make lab-deps installs them, as root")
-    argv = [sys.executable, "-m", "tests.agent.rpm_host", str(tmp_path_factory.mktemp("rpm"))]
-    done = subprocess.run(argv, capture_output=True, text=True, cwd=ROOT, timeout=240)
-    if done.returncode == NOT_ALLOWED:
-        pytest.skip("mounting is not allowed here")
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    folder = tmp_path_factory.mktemp("rpm")
+    return told_by("tests.agent.rpm_host", folder, patience=240, refused="mounting is not allowed here")
 
 
 def test_system_and_packages_are_those_of_rpm(told: dict[str, Any]) -> None:
